@@ -1,0 +1,83 @@
+// Package config says what is wrong with a configuration: the key, the value and the cure, all errors at once.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Error is one fault in what the user gave. Programs that return one exit with code 2.
+type Error struct {
+	// Key is the flag, environment variable or file key, as the user writes it.
+	Key string
+	// Value is what was given; empty when nothing was.
+	Value string
+	// Problem says what is wrong with it and Cure what to give instead.
+	Problem string
+	Cure    string
+}
+
+// Error returns one line: key, value, problem, cure.
+func (e *Error) Error() string {
+	line := e.Key
+	if e.Value != "" {
+		line += fmt.Sprintf(" %q", e.Value)
+	}
+	line += ": " + e.Problem
+	if e.Cure != "" {
+		line += "; " + e.Cure
+	}
+	return line
+}
+
+// Errors collects the faults of one configuration. The zero value is ready to use; it is not safe for concurrent use.
+type Errors struct{ list []error }
+
+// Add notes a fault.
+func (e *Errors) Add(key, value, problem, cure string) {
+	e.list = append(e.list, &Error{Key: key, Value: value, Problem: problem, Cure: cure})
+}
+
+// Check notes a fault unless ok holds.
+func (e *Errors) Check(ok bool, key string, value any, problem, cure string) {
+	if !ok {
+		e.Add(key, fmt.Sprint(value), problem, cure)
+	}
+}
+
+// Err returns all faults joined, or nil when there are none.
+func (e *Errors) Err() error { return errors.Join(e.list...) }
+
+// Nearest returns the candidate that is closest to name by edit distance, and whether one is close enough
+// (at most a third of its letters, and at least one, differ) to be what was meant.
+func Nearest(name string, candidates []string) (string, bool) {
+	best, found := "", false
+	limit := max(1, len(name)/3) + 1
+	for _, c := range candidates {
+		if d := distance(name, c); d < limit {
+			best, limit, found = c, d, true
+		}
+	}
+	return best, found
+}
+
+// distance is the Levenshtein distance in bytes, with one row of the table kept at a time.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		prev := slices.Clone(row)
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(prev[j+1]+1, row[j]+1, prev[j]+cost)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,54 @@
+package config_test
+
+import (
+	"errors"
+	"testing"
+
+	"spillway/internal/config"
+)
+
+func TestErrorIsOneLineWithKeyValueAndCure(t *testing.T) {
+	err := &config.Error{Key: "--concurrency", Value: "0", Problem: "must be at least 1", Cure: "give the number of messages to handle at once"}
+	want := `--concurrency "0": must be at least 1; give the number of messages to handle at once`
+	if err.Error() != want {
+		t.Fatalf("got  %s\nwant %s", err.Error(), want)
+	}
+}
+
+func TestErrorsAreReportedAllAtOnce(t *testing.T) {
+	var errs config.Errors
+	if errs.Err() != nil {
+		t.Fatal("no fault yet, but an error")
+	}
+	errs.Check(true, "--a", 1, "never shown", "")
+	errs.Check(false, "--b", 2, "too small", "give 3")
+	errs.Add("--c", "", "is required", "")
+	want := "--b \"2\": too small; give 3\n--c: is required"
+	if got := errs.Err().Error(); got != want {
+		t.Fatalf("got  %s\nwant %s", got, want)
+	}
+	var one *config.Error
+	if !errors.As(errs.Err(), &one) {
+		t.Fatal("the joined error does not unwrap to a config.Error")
+	}
+}
+
+func TestNearest(t *testing.T) {
+	flags := []string{"subscription", "concurrency", "target", "listen"}
+	tests := []struct {
+		name, want string
+		found      bool
+	}{
+		{"subscripton", "subscription", true},
+		{"concurency", "concurrency", true},
+		{"targets", "target", true},
+		{"zzz", "", false},
+		{"x", "", false},
+		{"", "", false},
+	}
+	for _, tt := range tests {
+		if got, found := config.Nearest(tt.name, flags); got != tt.want || found != tt.found {
+			t.Errorf("Nearest(%q) = %q, %t; want %q, %t", tt.name, got, found, tt.want, tt.found)
+		}
+	}
+}

@@ -1,0 +1,2 @@
+// Package httpserver is the HTTP side of both daemons: listener, routes with request metrics, health, drain.
+package httpserver

@@ -1,0 +1,61 @@
+package httpserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"spillway/internal/config"
+)
+
+// The limits of every connection. Nothing that is served here needs a header of more than 64 KiB.
+const (
+	headerTimeout  = 5 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 64 << 10
+)
+
+// Listen opens a TCP listener. flag names the flag that addr came from, for the error's cure; an address that does not
+// parse is a config.Error, one that cannot be bound an ordinary error.
+func Listen(ctx context.Context, flag, addr string) (net.Listener, error) {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return nil, &config.Error{Key: flag, Value: addr, Problem: "is not an address", Cure: "give host:port or :port"}
+	}
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s %q: the port is in use; stop the program that holds it or choose another port", flag, addr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s %q: %w; choose an address and port that this machine may bind", flag, addr, err)
+	}
+	return ln, nil
+}
+
+// Serve answers requests on ln until ctx is done, then lets running requests end within drain, and returns.
+func Serve(ctx context.Context, ln net.Listener, handler http.Handler, drain time.Duration, log *zap.Logger) error {
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: zap.NewStdLog(log),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(ln) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serving http: %w", err)
+	case <-ctx.Done():
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	err := server.Shutdown(bounded)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("ending http requests: %w", err), server.Close())
+	}
+	<-failed
+	return err
+}
