@@ -1,0 +1,104 @@
+// Package command runs a program: arguments, signals, one line per error, exit code.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"spillway/internal/config"
+)
+
+// The exit codes of every program.
+const (
+	ExitOK      = 0
+	ExitFailure = 1
+	ExitUsage   = 2
+)
+
+// Main runs root with args and returns the exit code. SIGINT and SIGTERM end the context of the command; a second
+// one ends the process at once. Errors go to stderr, one line each, never with a stack trace.
+func Main(ctx context.Context, root *cobra.Command, args []string, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	prepare(root)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return ExitOK
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(stderr, "%s: %s\n", root.Name(), line)
+	}
+	return exitCode(err)
+}
+
+// prepare makes cobra silent about errors, which Main prints, and turns its own into config errors.
+func prepare(root *cobra.Command) {
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(flagError)
+	setArgs(root)
+}
+
+func setArgs(cmd *cobra.Command) {
+	if cmd.Args == nil {
+		cmd.Args = noArguments
+	}
+	for _, sub := range cmd.Commands() {
+		setArgs(sub)
+	}
+}
+
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	cure := fmt.Sprintf("see %s --help", cmd.CommandPath())
+	var names []string
+	for _, sub := range cmd.Commands() {
+		names = append(names, sub.Name())
+	}
+	if near, ok := config.Nearest(args[0], names); ok {
+		cure = "did you mean " + near + "?"
+	}
+	return &config.Error{Key: cmd.CommandPath(), Value: args[0], Problem: "is not a command or argument that it takes", Cure: cure}
+}
+
+// flagError says which flag was wrong, what it was given and, for an unknown one, which was probably meant.
+func flagError(cmd *cobra.Command, err error) error {
+	help := fmt.Sprintf("see %s --help", cmd.CommandPath())
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		f := invalid.GetFlag()
+		return &config.Error{Key: "--" + f.Name, Value: invalid.GetValue(), Problem: "is not a valid " + f.Value.Type(), Cure: "give the " + f.Usage}
+	}
+	if missing, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		return &config.Error{Key: "--" + missing.GetSpecifiedName(), Problem: "needs a value", Cure: help}
+	}
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok {
+		return &config.Error{Key: cmd.CommandPath(), Problem: err.Error(), Cure: help}
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	cure := help
+	if near, ok := config.Nearest(unknown.GetSpecifiedName(), names); ok {
+		cure = "did you mean --" + near + "?"
+	}
+	return &config.Error{Key: "--" + unknown.GetSpecifiedName(), Problem: "there is no such flag", Cure: cure}
+}
+
+func exitCode(err error) int {
+	if _, ok := errors.AsType[*config.Error](err); ok {
+		return ExitUsage
+	}
+	return ExitFailure
+}
