@@ -3,8 +3,6 @@ package backlog
 import (
 	"cmp"
 	"errors"
-	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -19,35 +17,11 @@ type Subscription struct {
 	ID string
 }
 
-// The service's rules: https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names. A project may be
-// scoped by a domain ("example.com:shop"), which the resource manager allows.
-var (
-	resourceID = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$`)
-	projectID  = regexp.MustCompile(`^([a-z0-9.-]{1,100}:)?[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$`)
-)
-
 // ParseSubscription reads "projects/P/subscriptions/S", or a short ID that belongs to project. The error says
 // which part is wrong and matches ErrBadSubscription.
 func ParseSubscription(name, project string) (Subscription, error) {
-	sub := Subscription{Project: project, ID: name}
-	if strings.Contains(name, "/") {
-		parts := strings.Split(name, "/")
-		if len(parts) != 4 || parts[0] != "projects" || parts[2] != "subscriptions" {
-			return Subscription{}, fmt.Errorf("%w: want projects/P/subscriptions/S or a short ID", ErrBadSubscription)
-		}
-		sub = Subscription{Project: parts[1], ID: parts[3]}
-	}
-	switch {
-	case sub.ID == "":
-		return Subscription{}, fmt.Errorf("%w: the name is empty", ErrBadSubscription)
-	case !resourceID.MatchString(sub.ID) || strings.HasPrefix(strings.ToLower(sub.ID), "goog"):
-		return Subscription{}, fmt.Errorf("%w: the ID %q must be 3 to 255 letters, digits or -._~+%%, start with a letter and not with goog", ErrBadSubscription, sub.ID)
-	case sub.Project == "":
-		return Subscription{}, fmt.Errorf("%w: the short ID %q needs a project", ErrBadSubscription, sub.ID)
-	case !projectID.MatchString(sub.Project):
-		return Subscription{}, fmt.Errorf("%w: the project %q must be lower-case letters, digits and hyphens", ErrBadSubscription, sub.Project)
-	}
-	return sub, nil
+	project, id, err := parseName("subscriptions", name, project, ErrBadSubscription)
+	return Subscription{Project: project, ID: id}, err
 }
 
 // String returns the full resource name, projects/P/subscriptions/S.
