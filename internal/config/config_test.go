@@ -27,8 +27,7 @@ func TestErrorsAreReportedAllAtOnce(t *testing.T) {
 	if got := errs.Err().Error(); got != want {
 		t.Fatalf("got  %s\nwant %s", got, want)
 	}
-	var one *config.Error
-	if !errors.As(errs.Err(), &one) {
+	if _, ok := errors.AsType[*config.Error](errs.Err()); !ok {
 		t.Fatal("the joined error does not unwrap to a config.Error")
 	}
 }

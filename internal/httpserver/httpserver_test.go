@@ -53,8 +53,14 @@ func TestRequestsAreCountedByPatternAndProbesAreNot(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	router := newRouter(reg)
 	for _, req := range []struct{ method, path string }{
-		{"GET", "/"}, {"GET", "/"}, {"POST", "/push/a"}, {"POST", "/push/b"},
-		{"GET", "/healthz"}, {"GET", "/nowhere/42"}, {"DELETE", "/"}, {"BREW", "/pot"},
+		{"GET", "/"},
+		{"GET", "/"},
+		{"POST", "/push/a"},
+		{"POST", "/push/b"},
+		{"GET", "/healthz"},
+		{"GET", "/nowhere/42"},
+		{"DELETE", "/"},
+		{"BREW", "/pot"},
 	} {
 		router.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), req.method, req.path, nil))
 	}
@@ -126,7 +132,7 @@ func TestServeLetsARunningRequestEnd(t *testing.T) {
 	answer := make(chan string, 1)
 	go func() {
 		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+ln.Addr().String(), nil)
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+ln.Addr().String(), http.NoBody)
 		resp, err := client.Do(req)
 		if err != nil {
 			answer <- err.Error()

@@ -56,6 +56,8 @@ func Serve(ctx context.Context, ln net.Listener, handler http.Handler, drain tim
 	if err != nil {
 		err = errors.Join(fmt.Errorf("ending http requests: %w", err), server.Close())
 	}
-	<-failed
+	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
 	return err
 }
