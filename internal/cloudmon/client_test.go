@@ -1,0 +1,173 @@
+package cloudmon
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/auth"
+)
+
+// closedPort returns an address at which nothing listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// withoutCredentials makes a machine without any: no file, no home, no metadata server.
+func withoutCredentials(t *testing.T) {
+	t.Helper()
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", "")
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("APPDATA", t.TempDir())
+	t.Setenv("GCE_METADATA_HOST", closedPort(t))
+}
+
+func TestMissingCredentialsAreNoticedAtStartWithTheCure(t *testing.T) {
+	withoutCredentials(t)
+	begin := time.Now()
+	_, err := Dial(t.Context(), Options{})
+	if !errors.Is(err, ErrNoCredentials) || !strings.Contains(err.Error(), "gcloud auth application-default login") {
+		t.Fatalf("got %v", err)
+	}
+	if took := time.Since(begin); took > 2*tokenLimit || strings.Contains(err.Error(), "\n") {
+		t.Fatalf("after %s: %q", took, err)
+	}
+}
+
+func TestACredentialsFileThatIsNotThereIsMissingToo(t *testing.T) {
+	withoutCredentials(t)
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", filepath.Join(t.TempDir(), "key.json"))
+	if _, err := Dial(t.Context(), Options{}); !errors.Is(err, ErrNoCredentials) || !strings.Contains(err.Error(), "key.json") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestCredentialsAreRefusedOnlyByAnAnswer(t *testing.T) {
+	tests := []struct {
+		name    string
+		err     error
+		missing bool
+	}{
+		{"the account was deleted", &auth.Error{Response: &http.Response{StatusCode: http.StatusBadRequest}}, true},
+		{"the token server is busy", &auth.Error{Response: &http.Response{StatusCode: http.StatusTooManyRequests}}, false},
+		{"the token server is down", &auth.Error{Response: &http.Response{StatusCode: http.StatusServiceUnavailable}}, false},
+		{"the network is down", errors.New("dial tcp: connection refused"), false},
+	}
+	key := auth.NewCredentials(&auth.CredentialsOptions{JSON: []byte(`{}`)})
+	metadata := auth.NewCredentials(&auth.CredentialsOptions{})
+	for _, tt := range tests {
+		if got := missing(key, tt.err); got != tt.missing {
+			t.Errorf("%s: with a key, missing is %t", tt.name, got)
+		}
+		if !missing(metadata, tt.err) {
+			t.Errorf("%s: without a key and without the metadata server there is nothing", tt.name)
+		}
+	}
+}
+
+// keyFile writes a service account's key whose tokens come from tokenURI, and returns the private part too.
+func keyFile(t *testing.T, tokenURI string) (path, secret string) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	text, err := json.Marshal(map[string]string{
+		"type": "service_account", "project_id": "shop", "private_key": secret, "token_uri": tokenURI,
+		"client_email": "exporter@shop.example",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(t.TempDir(), "key.json")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path, secret
+}
+
+func TestAKeyIsTriedAtStart(t *testing.T) {
+	withoutCredentials(t)
+	status, answer := http.StatusBadRequest, `{"error": "invalid_grant"}`
+	tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, answer)
+	}))
+	defer tokens.Close()
+	path, secret := keyFile(t, tokens.URL)
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", path)
+	t.Run("refused", func(t *testing.T) {
+		_, err := Dial(t.Context(), Options{})
+		if !errors.Is(err, ErrNoCredentials) || !strings.Contains(err.Error(), "invalid_grant") {
+			t.Fatalf("got %v", err)
+		}
+		if strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "\n") {
+			t.Fatalf("the error is not one line without secrets: %q", err)
+		}
+	})
+	t.Run("accepted", func(t *testing.T) {
+		status, answer = http.StatusOK, `{"access_token": "token", "token_type": "Bearer", "expires_in": 3600}`
+		client, err := Dial(t.Context(), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := client.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Run("the token server is down", func(t *testing.T) {
+		tokens.Close()
+		client, err := Dial(t.Context(), Options{})
+		if err != nil {
+			t.Fatalf("a network that is down is no reason to give up: %v", err)
+		}
+		if err := client.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestALocalServerThatDoesNotAnswerIsNoticedAtStart(t *testing.T) {
+	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // takes connections, says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	for name, addr := range map[string]string{"closed port": closedPort(t), "silent port": silent.Addr().String()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			begin := time.Now()
+			_, err := Dial(t.Context(), Options{Endpoint: addr})
+			if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), addr) {
+				t.Fatalf("got %v", err)
+			}
+			if took := time.Since(begin); took > answerLimit+time.Second {
+				t.Fatalf("took %s", took)
+			}
+		})
+	}
+}

@@ -1,0 +1,117 @@
+package cloudmon
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"cloud.google.com/go/monitoring/apiv3/v2/monitoringpb"
+	"google.golang.org/api/iterator"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// The shape of one query. Times are fractions of the budget, which is what ctx has left when the query begins.
+const (
+	// attempts is how often a query is tried; one attempt has a third of the budget.
+	attempts = 3
+	// firstPause and quotaPause are the divisors for the pause before the second attempt, which doubles before the
+	// third: 1 s of 30 s, or 5 s when the quota is used up. A random half is added or taken away.
+	firstPause = 30
+	quotaPause = 6
+	// defaultBudget is for a context without a deadline.
+	defaultBudget = 30 * time.Second
+	// pageSize is the service's greatest page, in points.
+	pageSize = 100_000
+	// maxPages ends an answer that does not end by itself: 5 million points.
+	maxPages = 50
+)
+
+// errEndless is for a server that keeps giving page tokens. Asking it again would not help.
+var errEndless = status.Error(codes.OutOfRange, "the answer does not end")
+
+// Newest returns the newest sample of every subscription of q. It tries again, with growing pauses, while the failure
+// is temporary and ctx's deadline leaves time; the error is an *Error.
+func (c *Client) Newest(ctx context.Context, q Query) (Answer, error) {
+	budget := defaultBudget
+	if deadline, ok := ctx.Deadline(); ok {
+		budget = time.Until(deadline)
+	}
+	for attempt := 1; ; attempt++ {
+		answer, err := c.attempt(ctx, q, budget/attempts)
+		if err == nil {
+			return answer, nil
+		}
+		failure := newError(q, err)
+		if attempt == attempts || !failure.Temporary() || !wait(ctx, pause(failure.Code, attempt, budget)) {
+			return Answer{}, failure
+		}
+	}
+}
+
+// attempt reads every page once.
+func (c *Client) attempt(ctx context.Context, q Query, limit time.Duration) (Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	decoder := newDecoder(q)
+	pages := c.api.ListTimeSeries(ctx, &monitoringpb.ListTimeSeriesRequest{
+		Name:     "projects/" + q.Project,
+		Filter:   filter(q),
+		Interval: &monitoringpb.TimeInterval{StartTime: timestamppb.New(q.Since), EndTime: timestamppb.New(q.Until)},
+		View:     monitoringpb.ListTimeSeriesRequest_FULL,
+		PageSize: pageSize,
+	})
+	for range maxPages {
+		begin := time.Now()
+		series, err := pages.Next() // asks for the next page: none of the last is left
+		c.observe(Call{Metric: q.Metric, Project: q.Project, Code: callCode(q, err), Duration: time.Since(begin)})
+		for err == nil {
+			decoder.add(series)
+			if pages.PageInfo().Remaining() == 0 {
+				break
+			}
+			series, err = pages.Next()
+		}
+		if errors.Is(err, iterator.Done) || (err == nil && pages.PageInfo().Token == "") {
+			return decoder.answer, nil
+		}
+		if err != nil {
+			return Answer{}, err
+		}
+	}
+	return Answer{}, errEndless
+}
+
+func callCode(q Query, err error) codes.Code {
+	if err == nil || errors.Is(err, iterator.Done) {
+		return codes.OK
+	}
+	return newError(q, err).Code
+}
+
+// pause returns how long to wait after the given attempt.
+func pause(code codes.Code, attempt int, budget time.Duration) time.Duration {
+	first := budget / firstPause
+	if code == codes.ResourceExhausted {
+		first = budget / quotaPause
+	}
+	spread := 0.5 + rand.Float64() //nolint:gosec // spreads calls over time, hides nothing
+	return time.Duration(float64(first<<(attempt-1)) * spread)
+}
+
+// wait reports whether it could wait d before ctx's end.
+func wait(ctx context.Context, d time.Duration) bool {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
