@@ -16,7 +16,7 @@ import (
 // TestProcessEnds covers the three ways in which a started program ends. The program tells its process ID through a
 // named pipe, which also says that it runs.
 func TestProcessEnds(t *testing.T) {
-	const script = `echo $$ > pid; echo "$GREETING"; exec sleep 600`
+	const script = `echo "$GREETING"; echo $$ > pid; exec sleep 600`
 	start := func(t *testing.T) (*process, int) {
 		t.Helper()
 		dir := t.TempDir()

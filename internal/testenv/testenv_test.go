@@ -1,6 +1,7 @@
 package testenv_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -18,9 +19,12 @@ type recorder struct {
 	skipped, failed string
 }
 
-func (r *recorder) Helper()                           {}
-func (r *recorder) Skip(args ...any)                  { r.skipped = args[0].(string) }
-func (r *recorder) Fatalf(format string, args ...any) { r.failed = format; panic(args) }
+func (r *recorder) Helper()          {}
+func (r *recorder) Skip(args ...any) { r.skipped = args[0].(string) }
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.failed = fmt.Sprintf(format, args...)
+	panic(r.failed)
+}
 
 func TestSkip(t *testing.T) {
 	t.Run("skips with a line that can be found", func(t *testing.T) {

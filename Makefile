@@ -1,0 +1,139 @@
+# Everything that is done with this repository. `make` lists the targets.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL: # the steps of check share the cores anyway, and their output stays in order
+MAKEFLAGS += --no-builtin-rules
+
+GO ?= go
+BIN := bin
+
+# make demo: flags for `spillway demo`, for example DEMO_FLAGS=--fast.
+DEMO_FLAGS ?=
+
+# make docker-build, docker-push: the registry (DOCKER_REGISTRY is another name for it), the tag and the processor.
+DOCKER ?= docker
+DOCKER_REGISTRY ?=
+REGISTRY ?= $(DOCKER_REGISTRY)
+TAG ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo latest)
+LINUX_ARCH ?= amd64
+IMAGES := worker backlog-exporter spillway
+image = $(if $(REGISTRY),$(REGISTRY)/)spillway/$(1):$(TAG)
+
+# Go turns cgo off where there is no C compiler, and -race needs cgo.
+RACE = $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
+
+# Tools are built once for each set of pinned versions and each Go release.
+TOOLS = $(BIN)/tools/$(firstword $(shell { $(GO) env GOVERSION; cat tools/go.sum tools/promtool/go.sum; } | cksum))
+LINT = $(TOOLS)/golangci-lint
+BENCHSTAT = $(TOOLS)/benchstat
+PROMTOOL = $(TOOLS)/promtool
+
+GOLDEN_SCRAPES = $(wildcard internal/*/testdata/metrics.golden)
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##### Run
+
+.PHONY: build
+build: ## Build bin/worker, bin/backlog-exporter and bin/spillway.
+	$(GO) build -o $(BIN)/ ./cmd/...
+
+.PHONY: demo
+demo: build ## Show a burst being scaled away, with real processes (DEMO_FLAGS=--fast: in a minute).
+	$(BIN)/spillway demo $(DEMO_FLAGS)
+
+##### Check
+
+.PHONY: test
+test: ## Run every test, with -race where there is a C compiler.
+	$(GO) test -json $(RACE) ./... | $(GO) run ./internal/testenv/summary
+
+.PHONY: check
+check: verify-mod verify-fmt lint vet test verify-goldens verify-metrics bench-once ## Run everything that CI runs.
+	@echo 'check: everything holds'
+
+.PHONY: lint
+lint: $(LINT) ## Run the linters of .golangci.yml.
+	$(LINT) run ./...
+
+.PHONY: vet
+vet: ## Run go vet.
+	$(GO) vet ./...
+
+.PHONY: fmt
+fmt: $(LINT) ## Format the code.
+	$(LINT) fmt ./...
+
+.PHONY: verify-fmt
+verify-fmt: $(LINT) ## Fail if the code is not formatted.
+	@$(LINT) fmt --diff ./... || { echo 'the code is not formatted; run: make fmt' >&2; exit 1; }
+
+.PHONY: update-mod
+update-mod: ## Make go.mod and go.sum name what the code imports.
+	$(GO) mod tidy
+
+.PHONY: verify-mod
+verify-mod: ## Fail if go.mod or go.sum does not name what the code imports.
+	@$(GO) mod tidy -diff || { echo 'go.mod or go.sum is not tidy; run: make update-mod' >&2; exit 1; }
+
+.PHONY: update-goldens
+update-goldens: ## Write the golden files anew from what the code does now.
+	SPILLWAY_UPDATE_GOLDENS=1 $(GO) test $(RACE) -count=1 $$(tools/golden-packages)
+	@git --no-pager diff --stat -- '*/testdata/*'
+
+.PHONY: verify-goldens
+verify-goldens: ## Fail if a golden file is not what the code does now.
+	@$(GO) test $(RACE) $$(tools/golden-packages) || { echo 'a golden file differs; if it should, run: make update-goldens' >&2; exit 1; }
+
+.PHONY: verify-metrics
+verify-metrics: $(PROMTOOL) ## Hold the golden scrapes against Prometheus' rules.
+	@tools/check-metrics $(PROMTOOL) $(GOLDEN_SCRAPES)
+
+.PHONY: bench
+bench: ## Run the benchmarks.
+	$(GO) test -run='^$$' -bench=. -benchmem ./...
+
+.PHONY: bench-once
+bench-once: ## Run every benchmark once, to see that it runs.
+	$(GO) test -run='^$$' -bench=. -benchtime=1x ./...
+
+.PHONY: tools
+tools: $(LINT) $(BENCHSTAT) $(PROMTOOL) ## Build the pinned tools: golangci-lint, benchstat, promtool.
+
+$(LINT):
+	cd tools && $(GO) build -ldflags='-s -w' -o '$(CURDIR)/$@' github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(BENCHSTAT):
+	cd tools && $(GO) build -o '$(CURDIR)/$@' golang.org/x/perf/cmd/benchstat
+
+# Without the service discoveries, whose client libraries are two hundred packages and most of the build.
+$(PROMTOOL):
+	cd tools/promtool && $(GO) build -tags=remove_all_sd -ldflags='-s -w' -o '$(CURDIR)/$@' github.com/prometheus/prometheus/cmd/promtool
+
+##### Ship
+
+.PHONY: build-linux
+build-linux: ## Build static Linux binaries into bin/linux (LINUX_ARCH, default amd64).
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(LINUX_ARCH) $(GO) build -trimpath -ldflags='-s -w' -o $(BIN)/linux/ ./cmd/...
+
+.PHONY: need-docker
+need-docker:
+	@command -v $(DOCKER) >/dev/null || { echo '$(DOCKER) is not installed; install Docker, or name another tool with its commands: DOCKER=podman' >&2; exit 1; }
+
+.PHONY: docker-build
+docker-build: need-docker build-linux ## Build one image per binary (REGISTRY, TAG).
+	$(foreach name,$(IMAGES),$(DOCKER) build --platform=linux/$(LINUX_ARCH) --build-arg=PROGRAM=$(name) --tag=$(call image,$(name)) .;)
+
+.PHONY: docker-push
+docker-push: need-docker ## Push the images to REGISTRY.
+	@[[ -n '$(REGISTRY)' ]] || { echo 'where to? give the registry: make docker-push REGISTRY=host/project' >&2; exit 1; }
+	$(foreach name,$(IMAGES),$(DOCKER) push $(call image,$(name));)
+
+.PHONY: clean
+clean: ## Remove what was built, tools included.
+	rm -rf $(BIN)
