@@ -1,0 +1,149 @@
+package deploy_test
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+func eachDeployment(t *testing.T, check func(t *testing.T, all rendered, d *appsv1.Deployment)) {
+	t.Helper()
+	for _, overlay := range overlays() {
+		all := objects(t, tree(t), overlay)
+		if len(all.deployments) != 2 {
+			t.Errorf("%s has %d Deployments, want worker and backlog-exporter", overlay, len(all.deployments))
+		}
+		for _, d := range all.deployments {
+			t.Run(overlay+"/"+d.Name, func(t *testing.T) { check(t, all, d) })
+		}
+	}
+}
+
+func containers(d *appsv1.Deployment) []corev1.Container {
+	return slices.Concat(d.Spec.Template.Spec.InitContainers, d.Spec.Template.Spec.Containers)
+}
+
+func TestSelectorsMatchLabels(t *testing.T) {
+	eachDeployment(t, func(t *testing.T, all rendered, d *appsv1.Deployment) {
+		pod := d.Spec.Template
+		if !labels.SelectorFromSet(d.Spec.Selector.MatchLabels).Matches(labels.Set(pod.Labels)) || len(d.Spec.Selector.MatchLabels) == 0 {
+			t.Errorf("selector %v does not choose its own pods %v", d.Spec.Selector.MatchLabels, pod.Labels)
+		}
+		if all.accounts[pod.Spec.ServiceAccountName] == nil {
+			t.Errorf("runs as ServiceAccount %q, which is not shipped", pod.Spec.ServiceAccountName)
+		}
+		var behind []string
+		for _, s := range all.services {
+			if labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(pod.Labels)) {
+				behind = append(behind, s.Name)
+			}
+			for _, port := range s.Spec.Ports {
+				if s.Name == d.Name && !hasPort(d.Spec.Template.Spec.Containers[0], port.TargetPort.StrVal) {
+					t.Errorf("Service port %s goes to %s, which no container has", port.Name, port.TargetPort.StrVal)
+				}
+			}
+		}
+		if !slices.Equal(behind, []string{d.Name}) {
+			t.Errorf("behind the Services %v, want its own", behind)
+		}
+	})
+}
+
+func hasPort(c corev1.Container, name string) bool {
+	return slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.Name == name })
+}
+
+func TestSecurityContexts(t *testing.T) {
+	eachDeployment(t, func(t *testing.T, all rendered, d *appsv1.Deployment) {
+		pod := d.Spec.Template.Spec
+		if p := pod.SecurityContext; !isTrue(p.RunAsNonRoot) || p.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
+			t.Errorf("pod %+v, want runAsNonRoot and seccomp RuntimeDefault", p)
+		}
+		if !isFalse(pod.AutomountServiceAccountToken) || !isFalse(all.accounts[pod.ServiceAccountName].AutomountServiceAccountToken) {
+			t.Error("mounts a token of the cluster, which nothing here uses")
+		}
+		for _, c := range containers(d) {
+			s := c.SecurityContext
+			if s == nil || !isTrue(s.ReadOnlyRootFilesystem) || !isFalse(s.AllowPrivilegeEscalation) || s.Privileged != nil || s.RunAsNonRoot != nil || s.SeccompProfile != nil {
+				t.Errorf("container %s: %+v is not hardened, or weakens the pod's", c.Name, s)
+				continue
+			}
+			if s.Capabilities == nil || !slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) || s.Capabilities.Add != nil {
+				t.Errorf("container %s: capabilities %+v, want none", c.Name, s.Capabilities)
+			}
+			if c.Resources.Requests.Cpu().IsZero() || c.Resources.Requests.Memory().IsZero() || c.Resources.Limits.Memory().IsZero() {
+				t.Errorf("container %s: resources %+v, want requests and a memory limit", c.Name, c.Resources)
+			}
+			if _, tag, ok := strings.Cut(c.Image, ":"); !ok || tag == "latest" {
+				t.Errorf("container %s: image %s, want a tag of its own", c.Name, c.Image)
+			}
+		}
+	})
+}
+
+func isTrue(b *bool) bool  { return b != nil && *b }
+func isFalse(b *bool) bool { return b != nil && !*b }
+
+func TestProbes(t *testing.T) {
+	eachDeployment(t, func(t *testing.T, _ rendered, d *appsv1.Deployment) {
+		main := d.Spec.Template.Spec.Containers[0]
+		if len(main.Ports) != 1 || flagOf(t, main, "listen") != fmt.Sprintf(":%d", main.Ports[0].ContainerPort) {
+			t.Errorf("listens on %s, declares %+v", flagOf(t, main, "listen"), main.Ports)
+		}
+		for want, probe := range map[string]*corev1.Probe{"/livez": main.LivenessProbe, "/readyz": main.ReadinessProbe} {
+			if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != want || !hasPort(main, probe.HTTPGet.Port.StrVal) {
+				t.Errorf("probe %+v, want %s on its own port", probe, want)
+			}
+		}
+	})
+}
+
+func TestWorkerDrainsBeforeItIsKilled(t *testing.T) {
+	for _, overlay := range overlays() {
+		pod := objects(t, tree(t), overlay).deployment(t, "worker").Spec.Template.Spec
+		drain, err := time.ParseDuration(flagOf(t, pod.Containers[0], "drain-limit"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if grace := time.Duration(*pod.TerminationGracePeriodSeconds) * time.Second; grace != drain+10*time.Second {
+			t.Errorf("%s: killed after %v, want the drain limit of %v and 10 s", overlay, grace, drain)
+		}
+	}
+}
+
+// The worker must be the main container: kubelet stops native sidecars only after it, so the app outlives the drain.
+func TestAppIsTheSidecar(t *testing.T) {
+	for _, overlay := range overlays() {
+		pod := objects(t, tree(t), overlay).deployment(t, "worker").Spec.Template.Spec
+		if len(pod.Containers) != 1 || pod.Containers[0].Name != "worker" || len(pod.InitContainers) != 1 {
+			t.Fatalf("%s: %d containers and %d init containers, want the worker and the app", overlay, len(pod.Containers), len(pod.InitContainers))
+		}
+		app := pod.InitContainers[0]
+		if app.RestartPolicy == nil || *app.RestartPolicy != corev1.ContainerRestartPolicyAlways || app.StartupProbe == nil {
+			t.Errorf("%s: app %+v is no native sidecar with a startup probe", overlay, app)
+		}
+		target, err := url.Parse(flagOf(t, pod.Containers[0], "target"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := strconv.Itoa(int(app.Ports[0].ContainerPort)); target.Port() != want || target.Hostname() != "127.0.0.1" {
+			t.Errorf("%s: the worker delivers to %s, the app listens on %s", overlay, target, want)
+		}
+	}
+	t.Run("and can be left out", func(t *testing.T) {
+		files := tree(t)
+		edit(t, files, "/deploy/gke/kustomization.yaml", "- ../components/sidecar-app", "# - ../components/sidecar-app")
+		edit(t, files, "/deploy/gke/kustomization.yaml", "components:", "# components:")
+		if got := objects(t, files, "gke").deployment(t, "worker").Spec.Template.Spec.InitContainers; len(got) != 0 {
+			t.Errorf("init containers %+v, want none", got)
+		}
+	})
+}
