@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"spillway/internal/backlog"
-	"spillway/internal/cloudmon/cloudmontest"
+	"spillway/internal/testenv/cloudmontest"
 )
 
 var (
@@ -83,7 +83,8 @@ func TestDecode(t *testing.T) {
 			series: []*monitoringpb.TimeSeries{
 				series(backlog.Subscription{Project: "shop", ID: "other"}, at(-1, 1)),
 				series(backlog.Subscription{Project: "elsewhere", ID: "offers"}, at(-1, 2)),
-				{Points: []*monitoringpb.Point{cloudmontest.Point(at(-1, 3))}}, nil,
+				{Points: []*monitoringpb.Point{cloudmontest.Point(at(-1, 3))}},
+				nil,
 			},
 			want: samples{},
 		},

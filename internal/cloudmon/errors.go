@@ -60,7 +60,7 @@ func (e *Error) Unwrap() error { return e.err }
 
 // Temporary reports whether the same call may succeed a little later.
 func (e *Error) Temporary() bool {
-	switch e.Code { //nolint:exhaustive // every other code stays until somebody does something about it
+	switch e.Code {
 	case codes.Unavailable, codes.ResourceExhausted, codes.DeadlineExceeded, codes.Internal, codes.Aborted, codes.Unknown:
 		return !errors.Is(e.err, context.Canceled)
 	default:
@@ -69,7 +69,7 @@ func (e *Error) Temporary() bool {
 }
 
 func (e *Error) cure() string {
-	switch e.Code { //nolint:exhaustive // the service's own words do for the rest
+	switch e.Code {
 	case codes.PermissionDenied:
 		return "grant roles/monitoring.viewer on the project to the account that this runs as, and enable monitoring.googleapis.com in it"
 	case codes.NotFound:

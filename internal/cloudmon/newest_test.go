@@ -16,7 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"spillway/internal/backlog"
-	"spillway/internal/cloudmon/cloudmontest"
+	"spillway/internal/testenv/cloudmontest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -188,7 +188,8 @@ func TestASecondAttemptMayHelp(t *testing.T) {
 	server := cloudmontest.Start(t, nil)
 	answered := 0
 	server.Answer(func(context.Context, *monitoringpb.ListTimeSeriesRequest) (*monitoringpb.ListTimeSeriesResponse, error) {
-		if answered++; answered == 1 {
+		answered++
+		if answered == 1 {
 			return nil, status.Error(codes.ResourceExhausted, "slow down")
 		}
 		return &monitoringpb.ListTimeSeriesResponse{TimeSeries: []*monitoringpb.TimeSeries{series(offers, at(-1, 5))}}, nil

@@ -1,0 +1,88 @@
+package cloudmon
+
+import (
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+
+	"spillway/internal/backlog"
+	"spillway/internal/emulator/monitoring"
+)
+
+// truth is a fixed state.
+type truth struct{ state monitoring.State }
+
+func (t truth) State(time.Time) monitoring.State { return t.state }
+
+// TestTheEmulatorUnderstandsTheQueries holds filter, interval and view against a server that evaluates them.
+func TestTheEmulatorUnderstandsTheQueries(t *testing.T) {
+	const subscriptions = maxNames + 10
+	var state monitoring.State
+	var ids []string
+	for i := range subscriptions {
+		id := fmt.Sprintf("sub-%02d", i)
+		ids = append(ids, id)
+		state.Subscriptions = append(state.Subscriptions,
+			monitoring.SubscriptionState{Project: "shop", ID: id, Undelivered: int64(i)},
+			monitoring.SubscriptionState{Project: "elsewhere", ID: id, Undelivered: 1_000_000})
+	}
+	client, _ := dial(t, emulate(t, state))
+	for name, asked := range map[string][]string{"a few by name": ids[:3], "the whole project": ids} {
+		t.Run(name, func(t *testing.T) {
+			want := map[backlog.Subscription]float64{}
+			for i, id := range asked {
+				want[backlog.Subscription{Project: "shop", ID: id}] = float64(i)
+			}
+			for begin := time.Now(); ; {
+				now := time.Now()
+				answer, err := client.Newest(t.Context(), Query{
+					Metric: NumUndeliveredMessages, Project: "shop", Subscriptions: asked, Since: now.Add(-time.Minute), Until: now,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := map[backlog.Subscription]float64{}
+				for sub, s := range answer.Samples {
+					got[sub] = s.Value
+				}
+				diff := cmp.Diff(want, got)
+				if diff == "" && answer.Series == len(asked) {
+					return
+				}
+				if time.Since(begin) > 20*time.Second {
+					t.Fatalf("%d series: %s", answer.Series, diff)
+				}
+			}
+		})
+	}
+}
+
+// emulate samples state every 10 ms and returns the address at which that can be read.
+func emulate(t *testing.T, state monitoring.State) string {
+	t.Helper()
+	server := monitoring.New(monitoring.Options{SamplePeriod: 10 * time.Millisecond, VisibilityDelay: monitoring.NoDelay},
+		truth{state}, time.Now, zap.NewNop())
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire := grpc.NewServer()
+	server.Register(wire)
+	ended := make(chan error, 2)
+	go func() { ended <- wire.Serve(ln) }()
+	go func() { ended <- server.Run(t.Context()) }()
+	t.Cleanup(func() {
+		wire.Stop()
+		for range 2 {
+			if err := <-ended; err != nil {
+				t.Log(err)
+			}
+		}
+	})
+	return ln.Addr().String()
+}
