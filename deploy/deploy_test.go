@@ -23,7 +23,6 @@ import (
 	"spillway/deploy"
 )
 
-//nolint:gochecknoglobals // A flag of the test binary.
 var update = flag.Bool("update", false, "write the rendered manifests to testdata")
 
 // overlays are the folders that people apply.

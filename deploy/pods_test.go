@@ -14,17 +14,25 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-func eachDeployment(t *testing.T, check func(t *testing.T, all rendered, d *appsv1.Deployment)) {
+// shipped is one Deployment and all that comes with it.
+type shipped struct {
+	*appsv1.Deployment
+	with rendered
+}
+
+func everyDeployment(t *testing.T) map[string]shipped {
 	t.Helper()
+	every := map[string]shipped{}
 	for _, overlay := range overlays() {
 		all := objects(t, tree(t), overlay)
 		if len(all.deployments) != 2 {
 			t.Errorf("%s has %d Deployments, want worker and backlog-exporter", overlay, len(all.deployments))
 		}
 		for _, d := range all.deployments {
-			t.Run(overlay+"/"+d.Name, func(t *testing.T) { check(t, all, d) })
+			every[overlay+"/"+d.Name] = shipped{d, all}
 		}
 	}
+	return every
 }
 
 func containers(d *appsv1.Deployment) []corev1.Container {
@@ -32,29 +40,31 @@ func containers(d *appsv1.Deployment) []corev1.Container {
 }
 
 func TestSelectorsMatchLabels(t *testing.T) {
-	eachDeployment(t, func(t *testing.T, all rendered, d *appsv1.Deployment) {
-		pod := d.Spec.Template
-		if !labels.SelectorFromSet(d.Spec.Selector.MatchLabels).Matches(labels.Set(pod.Labels)) || len(d.Spec.Selector.MatchLabels) == 0 {
-			t.Errorf("selector %v does not choose its own pods %v", d.Spec.Selector.MatchLabels, pod.Labels)
-		}
-		if all.accounts[pod.Spec.ServiceAccountName] == nil {
-			t.Errorf("runs as ServiceAccount %q, which is not shipped", pod.Spec.ServiceAccountName)
-		}
-		var behind []string
-		for _, s := range all.services {
-			if labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(pod.Labels)) {
-				behind = append(behind, s.Name)
+	for name, d := range everyDeployment(t) {
+		t.Run(name, func(t *testing.T) {
+			pod := d.Spec.Template
+			if !labels.SelectorFromSet(d.Spec.Selector.MatchLabels).Matches(labels.Set(pod.Labels)) || len(d.Spec.Selector.MatchLabels) == 0 {
+				t.Errorf("selector %v does not choose its own pods %v", d.Spec.Selector.MatchLabels, pod.Labels)
 			}
-			for _, port := range s.Spec.Ports {
-				if s.Name == d.Name && !hasPort(d.Spec.Template.Spec.Containers[0], port.TargetPort.StrVal) {
-					t.Errorf("Service port %s goes to %s, which no container has", port.Name, port.TargetPort.StrVal)
+			if d.with.accounts[pod.Spec.ServiceAccountName] == nil {
+				t.Errorf("runs as ServiceAccount %q, which is not shipped", pod.Spec.ServiceAccountName)
+			}
+			var behind []string
+			for _, s := range d.with.services {
+				if labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(pod.Labels)) {
+					behind = append(behind, s.Name)
+				}
+				for _, port := range s.Spec.Ports {
+					if s.Name == d.Name && !hasPort(d.Spec.Template.Spec.Containers[0], port.TargetPort.StrVal) {
+						t.Errorf("Service port %s goes to %s, which no container has", port.Name, port.TargetPort.StrVal)
+					}
 				}
 			}
-		}
-		if !slices.Equal(behind, []string{d.Name}) {
-			t.Errorf("behind the Services %v, want its own", behind)
-		}
-	})
+			if !slices.Equal(behind, []string{d.Name}) {
+				t.Errorf("behind the Services %v, want its own", behind)
+			}
+		})
+	}
 }
 
 func hasPort(c corev1.Container, name string) bool {
@@ -62,48 +72,52 @@ func hasPort(c corev1.Container, name string) bool {
 }
 
 func TestSecurityContexts(t *testing.T) {
-	eachDeployment(t, func(t *testing.T, all rendered, d *appsv1.Deployment) {
-		pod := d.Spec.Template.Spec
-		if p := pod.SecurityContext; !isTrue(p.RunAsNonRoot) || p.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
-			t.Errorf("pod %+v, want runAsNonRoot and seccomp RuntimeDefault", p)
-		}
-		if !isFalse(pod.AutomountServiceAccountToken) || !isFalse(all.accounts[pod.ServiceAccountName].AutomountServiceAccountToken) {
-			t.Error("mounts a token of the cluster, which nothing here uses")
-		}
-		for _, c := range containers(d) {
-			s := c.SecurityContext
-			if s == nil || !isTrue(s.ReadOnlyRootFilesystem) || !isFalse(s.AllowPrivilegeEscalation) || s.Privileged != nil || s.RunAsNonRoot != nil || s.SeccompProfile != nil {
-				t.Errorf("container %s: %+v is not hardened, or weakens the pod's", c.Name, s)
-				continue
+	for name, d := range everyDeployment(t) {
+		t.Run(name, func(t *testing.T) {
+			pod := d.Spec.Template.Spec
+			if p := pod.SecurityContext; !isTrue(p.RunAsNonRoot) || p.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
+				t.Errorf("pod %+v, want runAsNonRoot and seccomp RuntimeDefault", p)
 			}
-			if s.Capabilities == nil || !slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) || s.Capabilities.Add != nil {
-				t.Errorf("container %s: capabilities %+v, want none", c.Name, s.Capabilities)
+			if !isFalse(pod.AutomountServiceAccountToken) || !isFalse(d.with.accounts[pod.ServiceAccountName].AutomountServiceAccountToken) {
+				t.Error("mounts a token of the cluster, which nothing here uses")
 			}
-			if c.Resources.Requests.Cpu().IsZero() || c.Resources.Requests.Memory().IsZero() || c.Resources.Limits.Memory().IsZero() {
-				t.Errorf("container %s: resources %+v, want requests and a memory limit", c.Name, c.Resources)
+			for _, c := range containers(d.Deployment) {
+				s := c.SecurityContext
+				if s == nil || !isTrue(s.ReadOnlyRootFilesystem) || !isFalse(s.AllowPrivilegeEscalation) || s.Privileged != nil || s.RunAsNonRoot != nil || s.SeccompProfile != nil {
+					t.Errorf("container %s: %+v is not hardened, or weakens the pod's", c.Name, s)
+					continue
+				}
+				if s.Capabilities == nil || !slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) || s.Capabilities.Add != nil {
+					t.Errorf("container %s: capabilities %+v, want none", c.Name, s.Capabilities)
+				}
+				if c.Resources.Requests.Cpu().IsZero() || c.Resources.Requests.Memory().IsZero() || c.Resources.Limits.Memory().IsZero() {
+					t.Errorf("container %s: resources %+v, want requests and a memory limit", c.Name, c.Resources)
+				}
+				if _, tag, ok := strings.Cut(c.Image, ":"); !ok || tag == "latest" {
+					t.Errorf("container %s: image %s, want a tag of its own", c.Name, c.Image)
+				}
 			}
-			if _, tag, ok := strings.Cut(c.Image, ":"); !ok || tag == "latest" {
-				t.Errorf("container %s: image %s, want a tag of its own", c.Name, c.Image)
-			}
-		}
-	})
+		})
+	}
 }
 
 func isTrue(b *bool) bool  { return b != nil && *b }
 func isFalse(b *bool) bool { return b != nil && !*b }
 
 func TestProbes(t *testing.T) {
-	eachDeployment(t, func(t *testing.T, _ rendered, d *appsv1.Deployment) {
-		main := d.Spec.Template.Spec.Containers[0]
-		if len(main.Ports) != 1 || flagOf(t, main, "listen") != fmt.Sprintf(":%d", main.Ports[0].ContainerPort) {
-			t.Errorf("listens on %s, declares %+v", flagOf(t, main, "listen"), main.Ports)
-		}
-		for want, probe := range map[string]*corev1.Probe{"/livez": main.LivenessProbe, "/readyz": main.ReadinessProbe} {
-			if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != want || !hasPort(main, probe.HTTPGet.Port.StrVal) {
-				t.Errorf("probe %+v, want %s on its own port", probe, want)
+	for name, d := range everyDeployment(t) {
+		t.Run(name, func(t *testing.T) {
+			main := d.Spec.Template.Spec.Containers[0]
+			if len(main.Ports) != 1 || flagOf(t, main, "listen") != fmt.Sprintf(":%d", main.Ports[0].ContainerPort) {
+				t.Errorf("listens on %s, declares %+v", flagOf(t, main, "listen"), main.Ports)
 			}
-		}
-	})
+			for want, probe := range map[string]*corev1.Probe{"/livez": main.LivenessProbe, "/readyz": main.ReadinessProbe} {
+				if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != want || !hasPort(main, probe.HTTPGet.Port.StrVal) {
+					t.Errorf("probe %+v, want %s on its own port", probe, want)
+				}
+			}
+		})
+	}
 }
 
 func TestWorkerDrainsBeforeItIsKilled(t *testing.T) {

@@ -16,7 +16,7 @@ func FuzzSync(f *testing.F) {
 		f.Add(seed, uint8(200))
 	}
 	f.Fuzz(func(t *testing.T, seed uint64, length uint8) {
-		rnd := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // G404: reproducible on purpose.
+		rnd := rand.New(rand.NewPCG(seed, 1))
 		spec := randomSpec(rnd)
 		steps := randomSteps(rnd, int(length))
 		checkDecisions(t, spec, steps)
