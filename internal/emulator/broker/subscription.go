@@ -1,0 +1,139 @@
+package broker
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+
+	"spillway/internal/emulator/wire"
+)
+
+// Subscription holds the messages of one subscription. Its methods are safe for concurrent use.
+type Subscription struct {
+	broker *Broker
+	name   string
+	uid    uint32 // tells ack ids of subscriptions that had the same name apart
+
+	mu       sync.Mutex
+	config   *pubsubpb.Subscription // replaced, never modified
+	policy   policy
+	err      error // why the subscription serves no more; nil while it does
+	log      log
+	cursor   uint64 // every fresh entry is at or behind it
+	oldest   uint64 // every unacknowledged entry is at or behind it
+	again    queue[*entry]
+	keys     map[string]*orderKey
+	ready    int // entries that wait: fresh, queued or pending
+	wheel    wheel
+	nextTrim int64 // when retention is looked at next, nanoseconds
+	// readyKeys holds keys that no stream works on.
+	readyKeys queue[*orderKey]
+	streams   []*Stream
+	rotation  int       // which stream is woken first
+	turn      int       // which of the places where messages wait is looked at next
+	forwards  []forward // messages to be dead-lettered when the lock is released
+	counters  counters
+}
+
+// Name returns the full name.
+func (s *Subscription) Name() string { return s.name }
+
+// Config returns the configuration, which the caller must not modify.
+func (s *Subscription) Config() *pubsubpb.Subscription {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.config
+}
+
+// do runs f under the lock at an instant at which everything due has happened, then forwards what was dead-lettered.
+func (s *Subscription) do(f func(now int64)) {
+	s.mu.Lock()
+	now := s.broker.now().UnixNano()
+	s.advance(now)
+	f(now)
+	forwards := s.forwards
+	s.forwards = nil
+	s.mu.Unlock()
+	s.broker.forward(forwards)
+}
+
+// append adds published messages that pass the filter. The topic's lock makes publish times ascend.
+func (s *Subscription) append(messages []wire.Message, first uint64, now int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return
+	}
+	before := s.ready
+	for i := range messages {
+		m := &messages[i]
+		if s.policy.matches != nil && !s.policy.matches(wire.Attributes(m.Body)) {
+			continue
+		}
+		e := s.log.push()
+		e.body, e.size = m.Body, int32(m.Size) //nolint:gosec // at most 10 MB
+		e.id, e.published = first+uint64(i), now
+		s.admit(e, m.Key)
+	}
+	s.wake(s.ready - before)
+}
+
+// admit makes an entry part of the backlog and lets it wait for its first delivery.
+func (s *Subscription) admit(e *entry, key string) {
+	s.counters.undelivered++
+	s.counters.bytes += int64(e.size)
+	s.ready++
+	if s.policy.ordered && key != "" {
+		s.appendKeyed(e, key)
+		return
+	}
+	e.state = fresh
+}
+
+// advance lets everything happen that is due at now: lease expiries, ends of retry back-offs, retention.
+func (s *Subscription) advance(now int64) {
+	before := s.ready
+	for e := s.wheel.pop(now); e != nil; e = s.wheel.pop(now) {
+		if e.state == leased {
+			s.counters.expired++
+			s.fail(e, now)
+			continue
+		}
+		s.makeReady(e)
+	}
+	if now >= s.nextTrim {
+		s.expireRetention(now)
+		s.nextTrim = now + int64(time.Second)
+	}
+	if s.ready > before {
+		s.wake(s.ready - before)
+	}
+}
+
+// Tick lets everything happen that is due.
+func (s *Subscription) Tick() { s.do(func(int64) {}) }
+
+// expireRetention drops unacknowledged messages that are older than the subscription keeps them, and retained ones likewise.
+func (s *Subscription) expireRetention(now int64) {
+	for {
+		s.oldest = s.log.seek(s.oldest, (*entry).unacked)
+		e := s.log.at(s.oldest)
+		if e == nil || e.published+int64(s.policy.retention) > now {
+			break
+		}
+		s.settle(e, now)
+	}
+	for {
+		e := s.log.at(s.log.seek(s.log.first, func(e *entry) bool { return e.state != gone }))
+		if e == nil || e.state != retained || !outlived(e, s.policy.keep, now) {
+			return
+		}
+		s.log.drop(e)
+	}
+}
+
+func outlived(e *entry, keep time.Duration, now int64) bool {
+	return keep < math.MaxInt64/2 && e.published+int64(keep) <= now
+}

@@ -1,0 +1,120 @@
+package emulator
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"spillway/internal/backlog"
+	"spillway/internal/config"
+	"spillway/internal/emulator/monitoring"
+)
+
+// Options say what an emulator serves and where.
+type Options struct {
+	// Listen is the address of the one port; port 0 takes a free one.
+	Listen string
+	// Project owns the topics and subscriptions that Create names by short IDs.
+	Project string
+	// Create names topics to make at start, each with subscriptions: "topic", "topic:sub" or "topic:sub,sub"; short IDs or
+	// full names.
+	Create []string
+	// SamplePeriod is the time between Cloud Monitoring's samples.
+	SamplePeriod time.Duration
+	// VisibilityDelay is the time until a sample can be read; 0 is the documented delay of each metric, and
+	// monitoring.NoDelay none.
+	VisibilityDelay time.Duration
+	// Speed divides every period and delay of Cloud Monitoring.
+	Speed float64
+	// Regions are what by-region metrics are split over; none means one.
+	Regions []string
+	// Metrics overrides Cloud Monitoring's timing for single metrics, by name.
+	Metrics map[string]monitoring.Timing
+	// MonitoringFaults are faults of Cloud Monitoring from the start, as monitoring.ParseFault reads them.
+	MonitoringFaults []string
+	// Seed makes injected faults repeatable.
+	Seed uint64
+}
+
+// DefaultOptions listens on Pub/Sub's customary emulator port and samples as the service does.
+func DefaultOptions() Options {
+	return Options{
+		Listen: "127.0.0.1:8085", Project: "demo", SamplePeriod: monitoring.DefaultSamplePeriod, Speed: 1, Seed: 1,
+	}
+}
+
+// RegisterFlags binds the options to their flags.
+func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&o.Listen, "listen", o.Listen, "address to serve on; port 0 takes a free one")
+	fs.StringVar(&o.Project, "project", o.Project, "project of the short IDs given to --create")
+	fs.StringArrayVar(&o.Create, "create", o.Create, "topic to make at start, with subscriptions: topic:sub,sub (repeatable)")
+	fs.DurationVar(&o.SamplePeriod, "sample-period", o.SamplePeriod, "time between Cloud Monitoring's samples")
+	fs.DurationVar(&o.VisibilityDelay, "visibility-delay", o.VisibilityDelay,
+		"time until a sample can be read; 0 is each metric's documented delay, -1ns none")
+	fs.Float64Var(&o.Speed, "monitoring-speed", o.Speed, "divides Cloud Monitoring's periods and delays")
+	fs.StringSliceVar(&o.Regions, "regions", o.Regions, "regions that by-region metrics are split over")
+	fs.StringArrayVar(&o.MonitoringFaults, "monitoring-fault", o.MonitoringFaults,
+		"fault of Cloud Monitoring from the start, for example gap,after=1m,for=5m (repeatable)")
+	fs.Uint64Var(&o.Seed, "seed", o.Seed, "makes injected faults repeatable")
+}
+
+// Validate reports everything that is wrong with the options, each fault a config.Error.
+func (o *Options) Validate() error {
+	var errs config.Errors
+	errs.Check(strings.Contains(o.Listen, ":"), "--listen", o.Listen, "is not an address", "give host:port or :port")
+	for _, text := range o.Create {
+		if _, err := parseCreate(text, o.Project); err != nil {
+			errs.Add("--create", text, err.Error(), "give topic, topic:subscription or topic:subscription,subscription")
+		}
+	}
+	if err := o.monitoring().Validate(); err != nil {
+		errs.Add("--sample-period, --visibility-delay, --monitoring-speed, --regions", "", err.Error(), "")
+	}
+	for _, text := range o.MonitoringFaults {
+		if _, err := monitoring.ParseFault(text); err != nil {
+			errs.Add("--monitoring-fault", text, err.Error(), "")
+		}
+	}
+	return errs.Err()
+}
+
+func (o *Options) monitoring() monitoring.Options {
+	return monitoring.Options{
+		SamplePeriod: o.SamplePeriod, VisibilityDelay: o.VisibilityDelay, Speed: o.Speed, Regions: o.Regions,
+		Metrics: o.Metrics, Seed: o.Seed,
+	}
+}
+
+// creation is a topic to make at start, with its subscriptions.
+type creation struct {
+	topic         backlog.Topic
+	subscriptions []backlog.Subscription
+}
+
+func parseCreate(text, project string) (creation, error) {
+	name, list := splitCreate(text)
+	topic, err := backlog.ParseTopic(name, project)
+	if err != nil {
+		return creation{}, err
+	}
+	c := creation{topic: topic}
+	if list == "" {
+		return c, nil
+	}
+	for id := range strings.SplitSeq(list, ",") {
+		sub, err := backlog.ParseSubscription(strings.TrimSpace(id), topic.Project)
+		if err != nil {
+			return creation{}, err
+		}
+		c.subscriptions = append(c.subscriptions, sub)
+	}
+	return c, nil
+}
+
+// splitCreate cuts at the colon that ends the topic; a project's domain may hold another one before it.
+func splitCreate(text string) (topic, list string) {
+	skip := strings.Index(text, "/topics/") + 1
+	topic, list, _ = strings.Cut(text[skip:], ":")
+	return text[:skip] + topic, list
+}
