@@ -31,7 +31,8 @@ func newFork(ln net.Listener) *fork {
 	return &fork{ln: ln, http1: newBranch(ln.Addr()), http2: newBranch(ln.Addr()), sniffing: map[net.Conn]struct{}{}}
 }
 
-// serve accepts until ctx is done, and returns when no connection is on its way to a branch any more.
+// serve accepts until ctx is done, and returns when no connection is on its way to a branch any more. The branches stay open
+// for the servers behind them to close.
 func (f *fork) serve(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = f.ln.Close() })
 	defer stop()
@@ -91,8 +92,6 @@ func (f *fork) track(conn net.Conn, sniffing bool) {
 }
 
 func (f *fork) closeSniffed() {
-	f.http1.end()
-	f.http2.end()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for conn := range f.sniffing {
