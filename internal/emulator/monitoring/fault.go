@@ -45,13 +45,21 @@ type Fault struct {
 	After, For time.Duration
 	// Delay belongs to late and slow.
 	Delay time.Duration
-	// Share of the points or requests that are hit, 0 to 1; 0 means all. Which ones depends on [Options.Seed] alone: for points
-	// on series and time, for requests on their number.
+	// Share of the points, series (empty) or requests that are hit, 0 to 1; 0 means all. Which ones depends on [Options.Seed]
+	// and, for points, on series and time, for requests on their number.
 	Share float64
 }
 
+const (
+	maxFaultLength = 1024
+	maxFaultTime   = 365 * 24 * time.Hour
+)
+
 // ParseFault reads the text form of a fault.
 func ParseFault(text string) (Fault, error) {
+	if len(text) > maxFaultLength {
+		return Fault{}, fmt.Errorf("a fault is at most %d characters, not %d", maxFaultLength, len(text))
+	}
 	kind, settings, more := strings.Cut(text, ",")
 	f := Fault{Kind: FaultKind(kind)}
 	for more {
@@ -134,10 +142,12 @@ func (f Fault) Validate() error {
 	}
 	knownMetric := slices.ContainsFunc(catalogue(), func(m *metric) bool { return m.named(f.Metric) })
 	check(f.Metric == "" || knownMetric, "no such metric")
+	check(!strings.Contains(f.Subscription, ","), "a subscription's name has no comma")
 	check(!f.hitsRequests() || f.Metric+f.Subscription == "", "it hits requests, which have neither metric nor subscription")
 	check((f.Kind == FaultRegion) == (f.Region != ""), "region goes with the kind region, and only there")
 	check((f.Kind == FaultLate || f.Kind == FaultSlow) == (f.Delay != 0), "delay goes with late and slow, and only there")
 	check(f.Delay >= 0 && f.For >= 0, "delay and for must not be negative")
+	check(max(f.After.Abs(), f.For, f.Delay) <= maxFaultTime, "no time may be longer than a year")
 	check(f.Share >= 0 && f.Share <= 1, "share must be from 0 to 1")
 	return errors.Join(errs...)
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -23,7 +24,8 @@ var ErrTooManyFaults = errors.New("too many faults")
 
 // faultSet is the list of faults that are set, safe for concurrent use.
 type faultSet struct {
-	seed uint64
+	seed    uint64
+	regions []string // that there are
 
 	mu       sync.Mutex
 	set      []activeFault
@@ -39,10 +41,18 @@ type activeFault struct {
 func (f activeFault) covers(instant int64) bool { return f.from < instant && instant <= f.until }
 
 // SetFaults replaces all faults; their times count from now. Without arguments it removes them.
-func (s *Server) SetFaults(faults ...Fault) error { return s.faults.replace(s.clock(), faults, false) }
+func (s *Server) SetFaults(faults ...Fault) error { return s.changeFaults(faults, false) }
 
 // AddFaults adds faults to those that are set; their times count from now.
-func (s *Server) AddFaults(faults ...Fault) error { return s.faults.replace(s.clock(), faults, true) }
+func (s *Server) AddFaults(faults ...Fault) error { return s.changeFaults(faults, true) }
+
+func (s *Server) changeFaults(faults []Fault, keep bool) error {
+	if err := s.faults.replace(s.clock(), faults, keep); err != nil {
+		return err
+	}
+	s.log.Info("faults are set", zap.Stringers("faults", s.Faults()))
+	return nil
+}
 
 // Faults lists the faults that are set, past and future ones included, as they were given.
 func (s *Server) Faults() []Fault {
@@ -59,6 +69,9 @@ func (fs *faultSet) replace(now time.Time, faults []Fault, keep bool) error {
 	var errs []error
 	for _, f := range faults {
 		errs = append(errs, f.Validate())
+		if f.Region != "" && !slices.Contains(fs.regions, f.Region) {
+			errs = append(errs, fmt.Errorf("fault %s: the regions are %v", f, fs.regions))
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
@@ -127,21 +140,20 @@ func (fs *faultSet) verdict(now time.Time) (delay time.Duration, err error) {
 
 // requestError is the service's answer in code and ErrorInfo; slow requests have none.
 func requestError(kind FaultKind) error {
-	const domain, service = "googleapis.com", "monitoring.googleapis.com"
-	switch kind { //nolint:exhaustive // The kinds that hit points never get here.
-	case FaultQuota:
-		return detailed(codes.ResourceExhausted, "the quota of time series queries per minute is used up (injected fault)",
-			&errdetails.ErrorInfo{Reason: "RATE_LIMIT_EXCEEDED", Domain: domain, Metadata: map[string]string{
-				"service": service, "quota_limit": "QueryRequestsPerMinutePerProject",
-			}})
-	case FaultUnauthenticated:
-		return detailed(codes.Unauthenticated, "the request's credentials have expired (injected fault)",
-			&errdetails.ErrorInfo{Reason: "ACCESS_TOKEN_EXPIRED", Domain: domain, Metadata: map[string]string{"service": service}})
-	case FaultUnavailable:
-		return status.Error(codes.Unavailable, "the service is not available at the moment (injected fault)")
-	default:
-		return nil
+	info := &errdetails.ErrorInfo{Domain: "googleapis.com", Metadata: map[string]string{"service": "monitoring.googleapis.com"}}
+	if kind == FaultQuota {
+		info.Reason = "RATE_LIMIT_EXCEEDED"
+		info.Metadata["quota_limit"] = "QueryRequestsPerMinutePerProject"
+		return detailed(codes.ResourceExhausted, "the quota of time series queries per minute is used up (injected fault)", info)
 	}
+	if kind == FaultUnauthenticated {
+		info.Reason = "ACCESS_TOKEN_EXPIRED"
+		return detailed(codes.Unauthenticated, "the request's credentials have expired (injected fault)", info)
+	}
+	if kind == FaultUnavailable {
+		return status.Error(codes.Unavailable, "the service is not available at the moment (injected fault)")
+	}
+	return nil
 }
 
 func detailed(code codes.Code, message string, info *errdetails.ErrorInfo) error {
@@ -155,7 +167,7 @@ func detailed(code codes.Code, message string, info *errdetails.ErrorInfo) error
 // draw gives a number in [0, 1) that depends on its arguments alone.
 func draw(seed uint64, about ...any) float64 {
 	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "%d%q", seed, about)
+	_, _ = fmt.Fprintf(h, "%d %v", seed, about)
 	return float64(mix(h.Sum64())>>11) / (1 << 53)
 }
 

@@ -29,13 +29,13 @@ type trail struct {
 }
 
 // health holds the trail of every subscription that exists, by project and ID.
-type health map[[2]string]trail
+type health map[resourceKey]trail
 
 // next is the health after one more sample.
 func (h health) next(subs []SubscriptionState) health {
 	after := make(health, len(subs))
 	for _, sub := range subs {
-		key := [2]string{sub.Project, sub.ID}
+		key := resourceKey{sub.Project, sub.ID}
 		now, before := troublesOf(sub), h[key]
 		growth := before.growth
 		if len(growth) == healthSamples {
@@ -49,7 +49,7 @@ func (h health) next(subs []SubscriptionState) health {
 // recent adds up a subscription's troubles over the last healthSamples samples.
 func (h health) recent(s SubscriptionState) troubles {
 	var sum troubles
-	for _, g := range h[[2]string{s.Project, s.ID}].growth {
+	for _, g := range h[resourceKey{s.Project, s.ID}].growth {
 		sum.nacks, sum.expired, sum.seeks = sum.nacks+g.nacks, sum.expired+g.expired, sum.seeks+g.seeks
 	}
 	return sum

@@ -49,6 +49,9 @@ func (l lens) points(s *series, after, until int64) []point {
 
 // newest is the last point that can be seen.
 func (l lens) newest(s *series) (point, bool) {
+	if l.empties(s) {
+		return point{}, false
+	}
 	l = l.on(s)
 	for i := len(s.points) - 1; i >= 0; i-- {
 		if l.shows(s, s.points[i]) {
@@ -61,7 +64,7 @@ func (l lens) newest(s *series) (point, bool) {
 // empties reports whether the series comes back without its points.
 func (l lens) empties(s *series) bool {
 	for _, f := range l.on(s).faults {
-		if f.Kind == FaultEmpty && f.covers(l.now) {
+		if f.Kind == FaultEmpty && f.covers(l.now) && f.hits(l.seed, s, point{}) {
 			return true
 		}
 	}

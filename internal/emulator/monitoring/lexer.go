@@ -34,14 +34,14 @@ func (t token) String() string {
 	return fmt.Sprintf("%q", t.text)
 }
 
-// filterError is a mistake in a filter at a byte offset.
+// filterError is a mistake in a filter at a byte offset; its message counts from 1.
 type filterError struct {
 	at      int
 	problem string
 }
 
 func (e *filterError) Error() string {
-	return fmt.Sprintf("filter, character %d: %s", e.at+1, e.problem)
+	return fmt.Sprintf("filter, position %d: %s", e.at+1, e.problem)
 }
 
 func filterErrorf(at int, format string, args ...any) error {

@@ -86,7 +86,7 @@ func (a aggregation) group(s *series) (key string, r row) {
 			r.resourceLabels[label] = values[i]
 		}
 	}
-	return strings.Join(values, labelSeparator), r
+	return strings.Join(values, "\x1f"), r
 }
 
 // byInstant reduces the points of equal end, newest first.

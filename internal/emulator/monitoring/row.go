@@ -71,15 +71,15 @@ func (r row) proto(sh shape, points []sample) *monitoringpb.TimeSeries {
 }
 
 func (p sample) typed(value metricpb.MetricDescriptor_ValueType) *monitoringpb.TypedValue {
-	switch value { //nolint:exhaustive // No metric has strings or money.
-	case doubleValue:
+	if value == doubleValue {
 		return &monitoringpb.TypedValue{Value: &monitoringpb.TypedValue_DoubleValue{DoubleValue: p.real}}
-	case boolValue:
+	}
+	if value == boolValue {
 		return &monitoringpb.TypedValue{Value: &monitoringpb.TypedValue_BoolValue{BoolValue: p.whole != 0}}
-	case distributionValue:
+	}
+	if value == distributionValue {
 		d := &distribution.Distribution{Count: p.whole, Mean: float64(p.sum) / math.Max(1, float64(p.whole))}
 		return &monitoringpb.TypedValue{Value: &monitoringpb.TypedValue_DistributionValue{DistributionValue: d}}
-	default:
-		return &monitoringpb.TypedValue{Value: &monitoringpb.TypedValue_Int64Value{Int64Value: p.whole}}
 	}
+	return &monitoringpb.TypedValue{Value: &monitoringpb.TypedValue_Int64Value{Int64Value: p.whole}}
 }

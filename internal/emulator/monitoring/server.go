@@ -41,7 +41,7 @@ func New(opts Options, truth Truth, clock func() time.Time, log *zap.Logger) *Se
 	}
 	return &Server{
 		opts: opts, truth: truth, clock: clock, log: log, metrics: metrics,
-		faults: &faultSet{seed: opts.Seed},
+		faults: &faultSet{seed: opts.Seed, regions: opts.Regions},
 		store:  newStore(metrics, clock()),
 	}
 }
@@ -63,10 +63,7 @@ func (s *Server) Shown(now time.Time, project, subscription string) map[string]P
 		if m.subscription == nil {
 			continue
 		}
-		for _, one := range s.store.seriesOfMetric(m, project) {
-			if one.id != subscription {
-				continue
-			}
+		for _, one := range s.store.byMetric[m][resourceKey{project, subscription}] {
 			if p, ok := faults.newest(one); ok {
 				shown[one.shortName()] = Point{Start: unixNano(p.start), End: unixNano(p.end), Value: p.value}
 			}

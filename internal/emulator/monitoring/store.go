@@ -14,10 +14,8 @@ type point struct {
 	sum        int64 // distributions only
 }
 
-// seriesKey names a series within its metric; labels holds the values joined by labelSeparator.
-type seriesKey struct{ project, id, labels string }
-
-const labelSeparator = "\x1f"
+// resourceKey names a subscription or a topic.
+type resourceKey struct{ project, id string }
 
 // series is one time series, oldest point first.
 type series struct {
@@ -33,18 +31,18 @@ type series struct {
 
 // store holds every series. Its user serialises access.
 type store struct {
-	byMetric map[*metric]map[seriesKey]*series
+	byMetric map[*metric]map[resourceKey][]*series
 	previous map[*metric]int64 // when the metric was last sampled
 	count    int               // series in all
 }
 
 func newStore(metrics []*metric, start time.Time) *store {
 	st := &store{
-		byMetric: make(map[*metric]map[seriesKey]*series, len(metrics)),
+		byMetric: make(map[*metric]map[resourceKey][]*series, len(metrics)),
 		previous: make(map[*metric]int64, len(metrics)),
 	}
 	for _, m := range metrics {
-		st.byMetric[m] = map[seriesKey]*series{}
+		st.byMetric[m] = map[resourceKey][]*series{}
 		st.previous[m] = start.UnixNano()
 	}
 	return st
@@ -75,13 +73,15 @@ func (st *store) add(m *metric, project, id string, r reading, at int64) {
 }
 
 func (st *store) seriesOf(m *metric, project, id string, labels []string) *series {
-	key := seriesKey{project, id, strings.Join(labels, labelSeparator)}
-	s := st.byMetric[m][key]
-	if s == nil {
-		s = &series{metric: m, project: project, id: id, labels: labels}
-		st.byMetric[m][key] = s
-		st.count++
+	key := resourceKey{project, id}
+	for _, s := range st.byMetric[m][key] {
+		if slices.Equal(s.labels, labels) {
+			return s
+		}
 	}
+	s := &series{metric: m, project: project, id: id, labels: labels}
+	st.byMetric[m][key] = append(st.byMetric[m][key], s)
+	st.count++
 	return s
 }
 
@@ -99,11 +99,15 @@ func (st *store) trim(now time.Time, window time.Duration, maxPoints int) {
 	oldest := now.Add(-window).UnixNano()
 	limit := max(minSeriesPoints, maxPoints/max(1, st.count))
 	for _, all := range st.byMetric {
-		for key, s := range all {
-			s.trim(oldest, limit)
-			if len(s.points) == 0 {
+		for key, list := range all {
+			left := slices.DeleteFunc(list, func(s *series) bool {
+				s.trim(oldest, limit)
+				return len(s.points) == 0
+			})
+			st.count -= len(list) - len(left)
+			all[key] = left
+			if len(left) == 0 {
 				delete(all, key)
-				st.count--
 			}
 		}
 	}
@@ -129,9 +133,9 @@ func (s *series) firstAfter(instant int64) int {
 // seriesOfMetric lists a metric's series of one project in a fixed order.
 func (st *store) seriesOfMetric(m *metric, project string) []*series {
 	var all []*series
-	for key, s := range st.byMetric[m] {
+	for key, list := range st.byMetric[m] {
 		if key.project == project {
-			all = append(all, s)
+			all = append(all, list...)
 		}
 	}
 	slices.SortFunc(all, func(a, b *series) int {
