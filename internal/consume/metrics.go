@@ -1,0 +1,70 @@
+package consume
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"spillway/internal/deliver"
+)
+
+// metrics are the series of one flow. Every one exists from the start.
+type metrics struct {
+	received    prometheus.Counter
+	redelivered prometheus.Counter
+	settled     *prometheus.CounterVec
+	duration    *prometheus.HistogramVec
+	inFlight    prometheus.Gauge
+	limit       prometheus.Gauge
+	outstanding prometheus.Gauge
+	bytes       prometheus.Gauge
+	parked      prometheus.Gauge
+	age         prometheus.Histogram
+	attempts    prometheus.Histogram
+	last        prometheus.Gauge
+	draining    prometheus.Gauge
+}
+
+// newMetrics registers the flow's series with reg under its subscription label.
+func newMetrics(reg prometheus.Registerer, subscription string) *metrics {
+	f := promauto.With(prometheus.WrapRegistererWith(prometheus.Labels{"subscription": subscription}, reg))
+	gauge := func(name, help string) prometheus.Gauge { return f.NewGauge(prometheus.GaugeOpts{Name: name, Help: help}) }
+	counter := func(name, help string) prometheus.Counter {
+		return f.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	m := &metrics{
+		received:    counter("pubsub_worker_messages_received_total", "Deliveries given to the handler, redeliveries included."),
+		redelivered: counter("pubsub_worker_messages_redelivered_total", "Deliveries given to the handler whose delivery attempt was above 1; counted only where the subscription has a dead-letter policy."),
+		settled: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "pubsub_worker_messages_settled_total",
+			Help: "Deliveries settled, by result and reason; received = settled + in flight.",
+		}, []string{"result", "reason"}),
+		duration: f.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "pubsub_worker_handler_duration_seconds",
+			Help:    "Seconds that the handler took, by result.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600},
+		}, []string{"result"}),
+		inFlight:    gauge("pubsub_worker_messages_in_flight", "Handlers running now."),
+		limit:       gauge("pubsub_worker_concurrency_limit", "Handlers that may run at once; in flight / limit is the saturation."),
+		outstanding: gauge("pubsub_worker_outstanding_messages", "Messages leased by this process: running, waiting and parked."),
+		bytes:       gauge("pubsub_worker_outstanding_bytes", "Payload bytes of the messages leased by this process."),
+		parked:      gauge("pubsub_worker_parked_messages", "Messages that wait out a delayed nack without a slot."),
+		age: f.NewHistogram(prometheus.HistogramOpts{
+			Name:    "pubsub_worker_message_age_seconds",
+			Help:    "Seconds from publishing to the handler.",
+			Buckets: []float64{.1, .5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400},
+		}),
+		attempts: f.NewHistogram(prometheus.HistogramOpts{
+			Name:    "pubsub_worker_delivery_attempts",
+			Help:    "Delivery attempt of each delivery; counted only where the subscription has a dead-letter policy.",
+			Buckets: []float64{1, 2, 3, 5, 10, 20, 50, 100},
+		}),
+		last:     gauge("pubsub_worker_last_message_timestamp_seconds", "Unix time at which the handler was last given a message; 0 before the first."),
+		draining: gauge("pubsub_worker_draining", "1 while received messages are worked off after SIGTERM."),
+	}
+	for _, result := range []deliver.Result{deliver.Ack, deliver.Nack, deliver.DelayedNack, deliver.DeadLetter, deliver.Drop} {
+		m.duration.WithLabelValues(string(result))
+	}
+	m.settled.WithLabelValues(string(deliver.Ack), string(deliver.OK))
+	m.settled.WithLabelValues(string(deliver.Nack), string(deliver.Error))
+	return m
+}

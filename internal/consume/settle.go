@@ -1,0 +1,58 @@
+package consume
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+
+	"spillway/internal/deliver"
+	"spillway/internal/pull"
+)
+
+// settle carries the verdict out and calls release when the message is no longer leased.
+func (f *flow) settle(working context.Context, d *pull.Delivery, v deliver.Verdict, release func()) {
+	if v.Result == deliver.DelayedNack && f.lot.park(v.Delay, func() { d.Nack(); release() }) {
+		f.count(d, v)
+		return
+	}
+	defer release()
+	if v.Result == deliver.DeadLetter {
+		v = f.bury(working, d, v)
+	}
+	switch v.Result {
+	case deliver.Ack, deliver.Drop, deliver.DeadLetter:
+		d.Ack()
+	case deliver.DelayedNack: // The lot is full or closed: the slot matters more than the delay.
+		v.Result = deliver.Nack
+		d.Nack()
+	case deliver.Nack:
+		d.Nack()
+	default: // A handler without a verdict has not handled the message.
+		v.Result, v.Reason = deliver.Nack, deliver.Error
+		d.Nack()
+	}
+	f.count(d, v)
+}
+
+// bury publishes a dead letter. Only when that has succeeded may the message be acked.
+func (f *flow) bury(working context.Context, d *pull.Delivery, v deliver.Verdict) deliver.Verdict {
+	if f.letters == nil {
+		v.Result = deliver.Nack
+		return v
+	}
+	ctx, cancel := context.WithTimeout(working, f.timeout)
+	defer cancel()
+	if err := f.letters.Publish(ctx, &d.Message, v.Detail); err != nil {
+		f.log.Warn("publishing a dead letter", zap.String("message_id", d.ID), zap.Error(err))
+		v.Result, v.Detail = deliver.Nack, "publishing the dead letter failed"
+	}
+	return v
+}
+
+func (f *flow) count(d *pull.Delivery, v deliver.Verdict) {
+	f.metrics.settled.WithLabelValues(string(v.Result), string(v.Reason)).Inc()
+	if v.Result != deliver.Ack {
+		f.log.Debug("not acked", zap.String("message_id", d.ID), zap.String("result", string(v.Result)),
+			zap.String("reason", string(v.Reason)), zap.String("detail", v.Detail))
+	}
+}

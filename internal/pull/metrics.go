@@ -1,0 +1,58 @@
+package pull
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// Metrics are the series of the receive side. One set serves every subscription of a process.
+type Metrics struct {
+	ackRequests     *prometheus.CounterVec
+	ackDuration     *prometheus.HistogramVec
+	streamConnected *prometheus.GaugeVec
+	streamOpens     *prometheus.CounterVec
+	streamErrors    *prometheus.CounterVec
+	restarts        *prometheus.CounterVec
+}
+
+// NewMetrics registers the series with reg.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	f := promauto.With(reg)
+	return &Metrics{
+		ackRequests: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "pubsub_worker_ack_requests_total",
+			Help: "Acknowledge and ModifyAckDeadline calls by operation (ack, modack, nack) and gRPC code.",
+		}, []string{"subscription", "op", "code"}),
+		ackDuration: f.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "pubsub_worker_ack_request_duration_seconds",
+			Help:    "Seconds that Acknowledge and ModifyAckDeadline calls took, by operation.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		}, []string{"subscription", "op"}),
+		streamConnected: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "pubsub_worker_stream_connected",
+			Help: "StreamingPull streams that are open.",
+		}, []string{"subscription"}),
+		streamOpens: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "pubsub_worker_stream_opens_total",
+			Help: "StreamingPull streams opened.",
+		}, []string{"subscription"}),
+		streamErrors: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "pubsub_worker_stream_errors_total",
+			Help: "StreamingPull streams ended by the other side, by gRPC code.",
+		}, []string{"subscription", "code"}),
+		restarts: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "pubsub_worker_receive_restarts_total",
+			Help: "Times that receiving ended with a permanent error and was begun anew, by gRPC code.",
+		}, []string{"subscription", "code"}),
+	}
+}
+
+// start makes the series of one subscription exist at 0, so that rates and alerts see the first event.
+func (m *Metrics) start(subscription string) {
+	m.streamConnected.WithLabelValues(subscription)
+	m.streamOpens.WithLabelValues(subscription)
+	for _, op := range []string{"ack", "modack", "nack"} {
+		m.ackRequests.WithLabelValues(subscription, op, "OK")
+		m.ackDuration.WithLabelValues(subscription, op)
+	}
+}
