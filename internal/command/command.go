@@ -21,7 +21,12 @@ const (
 	ExitOK      = 0
 	ExitFailure = 1
 	ExitUsage   = 2
+	// ExitInterrupted is what shells give for SIGINT: the program ended well, but not with what it was to do.
+	ExitInterrupted = 130
 )
+
+// ErrInterrupted is returned by a command that a signal kept from its purpose. It is not printed.
+var ErrInterrupted = errors.New("interrupted")
 
 // Main runs root with args and returns the exit code. SIGINT and SIGTERM end the context of the command; a second
 // one ends the process at once. Errors go to stderr, one line each, never with a stack trace.
@@ -32,8 +37,11 @@ func Main(ctx context.Context, root *cobra.Command, args []string, stderr io.Wri
 	prepare(root)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
+	switch {
+	case err == nil:
 		return ExitOK
+	case errors.Is(err, ErrInterrupted):
+		return ExitInterrupted
 	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		fmt.Fprintf(stderr, "%s: %s\n", root.Name(), line)

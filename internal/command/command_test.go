@@ -55,6 +55,7 @@ func TestMainPrintsOneLinePerErrorAndTheExitCodeTellsTheKind(t *testing.T) {
 			err:    errors.Join(&config.Error{Key: "--a", Problem: "is required"}, &config.Error{Key: "--b", Problem: "is required"}),
 			stderr: "worker: --a: is required\nworker: --b: is required\n",
 		},
+		{name: "an interruption is silent", err: command.ErrInterrupted, code: command.ExitInterrupted},
 		{name: "any other failure", err: errors.New("the port is in use"), code: command.ExitFailure, stderr: "worker: the port is in use\n"},
 	}
 	for _, tt := range tests {
