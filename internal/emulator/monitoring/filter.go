@@ -46,4 +46,3 @@ func eachOf(all []expr, visit func(*comparison)) {
 		e.each(visit)
 	}
 }
-

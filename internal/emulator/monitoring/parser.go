@@ -223,4 +223,3 @@ func (p *parser) arguments() ([]string, error) {
 		}
 	}
 }
-

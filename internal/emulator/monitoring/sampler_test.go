@@ -210,6 +210,12 @@ func TestShownIsWhatAReaderSeesOfOneSubscription(t *testing.T) {
 	if diff := cmp.Diff(want, w.server.Shown(w.clock(), "p", "orders")); diff != "" {
 		t.Errorf("shown (-want +got):\n%s", diff)
 	}
+	w.orders().Acked = map[string]int64{"pull": 8}
+	w.pass(minute + 181*time.Second) // The sample of minute 4 is visible now.
+	wantAcks := Point{Start: epoch.Add(3 * minute), End: epoch.Add(4 * minute), Value: 8}
+	if diff := cmp.Diff(wantAcks, w.server.Shown(w.clock(), "p", "orders")[`ack_message_count{delivery_type="pull"}`]); diff != "" {
+		t.Errorf("acks (-want +got):\n%s", diff)
+	}
 	if got := w.server.Shown(w.clock(), "q", "orders"); len(got) != 0 {
 		t.Errorf("another project's subscription shows %v", got)
 	}

@@ -32,7 +32,8 @@ type Point struct {
 }
 
 // New makes a server from options that [Options.Validate] has accepted. Nothing is sampled until [Server.Run]. The clock is
-// asked for the time of every sample and every request; Run waits in real time for it to reach the next sample.
+// asked for the time of every sample and every request, and must run at the speed of real time: to run faster, set
+// [Options.Speed].
 func New(opts Options, truth Truth, clock func() time.Time, log *zap.Logger) *Server {
 	opts = opts.withDefaults()
 	metrics := catalogue()
