@@ -104,6 +104,15 @@ func TestAnIdleSubscriptionReportsZeroUntilItIsDeleted(t *testing.T) {
 	}
 }
 
+func TestAPushSubscriptionWithNothingOutstandingReportsZero(t *testing.T) {
+	w := newWorld(t, Options{VisibilityDelay: NoDelay})
+	w.orders().Sent = map[string]int64{"push": 7}
+	w.pass(minute)
+	if diff := cmp.Diff([]int64{0}, w.ints("subscription/num_outstanding_messages")); diff != "" {
+		t.Errorf("outstanding (-want +got):\n%s", diff)
+	}
+}
+
 func TestAMessageFromTheFutureHasAgeZero(t *testing.T) {
 	if got := ageSeconds(SubscriptionState{OldestUnacked: epoch.Add(time.Minute)}, epoch); got != 0 {
 		t.Errorf("age %d, want 0", got)

@@ -63,8 +63,8 @@ func healthScore(s SubscriptionState, m moment) []reading {
 		{labels: []string{"nack_requests"}, value: boolReading(recent.nacks == 0)},
 		{labels: []string{"seek_requests"}, value: boolReading(recent.seeks == 0)},
 	}
-	if n, pushed := s.Outstanding[push]; pushed {
-		rows = append(rows, reading{labels: []string{"utilization"}, value: boolReading(n < pushUtilizationLimit)})
+	if pushed(s) {
+		rows = append(rows, reading{labels: []string{"utilization"}, value: boolReading(s.Outstanding[push] < pushUtilizationLimit)})
 	}
 	return rows
 }

@@ -69,11 +69,17 @@ func byLabel(counts map[string]int64) []reading {
 
 // outstandingPush has no reading for a subscription that was never pushed, as the service has no such series.
 func outstandingPush(s SubscriptionState, _ moment) []reading {
-	n, pushed := s.Outstanding[push]
-	if !pushed {
+	if !pushed(s) {
 		return nil
 	}
-	return single(n)
+	return single(s.Outstanding[push])
+}
+
+// pushed reports whether the subscription has ever sent to a push endpoint.
+func pushed(s SubscriptionState) bool {
+	_, outstanding := s.Outstanding[push]
+	_, sent := s.Sent[push]
+	return outstanding || sent
 }
 
 func deadLettered(s SubscriptionState, _ moment) []reading {
