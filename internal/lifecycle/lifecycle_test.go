@@ -30,6 +30,13 @@ func (d *diary) note(line string) {
 	d.lines = append(d.lines, line)
 }
 
+// read returns the notes so far.
+func (d *diary) read() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.lines)
+}
+
 func (d *diary) part(name string, takes time.Duration, err error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		<-ctx.Done()
@@ -50,8 +57,8 @@ func TestPartsStopInReverseOneAfterTheOther(t *testing.T) {
 		if err := g.Run(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(d.lines, []string{"flow", "http"}) {
-			t.Fatalf("stopped in the order %v", d.lines)
+		if got := d.read(); !slices.Equal(got, []string{"flow", "http"}) {
+			t.Fatalf("stopped in the order %v", got)
 		}
 	})
 }
@@ -67,8 +74,8 @@ func TestAPartThatFailsStopsTheOthersAndItsNameIsInTheError(t *testing.T) {
 		if !errors.Is(err, broken) || !strings.Contains(err.Error(), "flow: broken pipe") {
 			t.Fatalf("got %v", err)
 		}
-		if !slices.Equal(d.lines, []string{"http"}) {
-			t.Fatalf("http was not stopped: %v", d.lines)
+		if got := d.read(); !slices.Equal(got, []string{"http"}) {
+			t.Fatalf("http was not stopped: %v", got)
 		}
 	})
 }
@@ -89,8 +96,8 @@ func TestAPartThatHangsIsLeftAfterItsBound(t *testing.T) {
 		if took := time.Since(begin); took != 5*time.Second {
 			t.Fatalf("took %s", took)
 		}
-		if !slices.Equal(d.lines, []string{"http"}) {
-			t.Fatalf("http was not stopped: %v", d.lines)
+		if got := d.read(); !slices.Equal(got, []string{"http"}) {
+			t.Fatalf("http was not stopped: %v", got)
 		}
 		time.Sleep(time.Minute) // Lets the part that was left behind end inside the bubble.
 	})
