@@ -34,7 +34,7 @@ type App struct {
 	grpc       *grpc.Server
 	http       http.Handler
 	streams    *subscriber
-	create     []creation
+	tuneMemory bool
 }
 
 // New binds the listener and makes what Options.Create names; it starts nothing. Run must follow, or the port stays bound.
@@ -42,7 +42,7 @@ func New(opts Options, log *zap.Logger) (*App, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	a := &App{log: log, broker: broker.New(time.Now)}
+	a := &App{log: log, broker: broker.New(time.Now), tuneMemory: opts.TuneMemory}
 	if err := createAll(a.broker, opts); err != nil {
 		return nil, err
 	}
@@ -80,6 +80,9 @@ func (a *App) Run(ctx context.Context) error {
 	f := newFork(a.ln)
 	group := lifecycle.New(a.log)
 	group.Add("clock", stopBound, a.tick)
+	if a.tuneMemory {
+		group.Add("memory", stopBound, func(ctx context.Context) error { return tuneMemory(ctx, a.broker.Held) })
+	}
 	group.Add("monitoring", stopBound, a.monitoring.Run)
 	group.Add("grpc", stopBound, func(ctx context.Context) error { return a.serveGRPC(ctx, f.http2) })
 	group.Add("http", stopBound, func(ctx context.Context) error {

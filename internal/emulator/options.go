@@ -33,6 +33,8 @@ type Options struct {
 	Metrics map[string]monitoring.Timing
 	// MonitoringFaults are faults of Cloud Monitoring from the start, as monitoring.ParseFault reads them.
 	MonitoringFaults []string
+	// TuneMemory lets the emulator set the process's garbage collector while it runs, so that memory follows the backlog.
+	TuneMemory bool
 	// Seed makes injected faults repeatable.
 	Seed uint64
 }
@@ -41,6 +43,7 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		Listen: "127.0.0.1:8085", Project: "demo", SamplePeriod: monitoring.DefaultSamplePeriod, Speed: 1, Seed: 1,
+		TuneMemory: true,
 	}
 }
 

@@ -59,6 +59,17 @@ func (b *Broker) State() State {
 	return state
 }
 
+// Held is about how many payload bytes all subscriptions hold; a message in several of them counts for each.
+func (b *Broker) Held() int64 {
+	var held int64
+	for _, s := range b.Subscriptions("") {
+		s.mu.Lock()
+		held += s.counters.bytes
+		s.mu.Unlock()
+	}
+	return held
+}
+
 func (t *Topic) state() TopicState {
 	t.mu.Lock()
 	defer t.mu.Unlock()
