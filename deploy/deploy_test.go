@@ -1,15 +1,11 @@
 package deploy_test
 
 import (
-	"flag"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -21,9 +17,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"spillway/deploy"
+	"spillway/internal/testenv"
 )
-
-var update = flag.Bool("update", false, "write the rendered manifests to testdata")
 
 // overlays are the folders that people apply.
 func overlays() []string { return []string{"generic", "gke"} }
@@ -35,19 +30,7 @@ func TestRenderedManifests(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden := filepath.Join("testdata", overlay+".golden.yaml")
-			if *update {
-				if err := os.WriteFile(golden, got, 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("%s is not what deploy/%s renders to (-want +got); if it should be: go test ./deploy -update\n%s", golden, overlay, diff)
-			}
+			testenv.Golden(t, "testdata/"+overlay+".golden.yaml", got)
 		})
 	}
 }
