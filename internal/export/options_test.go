@@ -1,0 +1,118 @@
+package export
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
+
+	"spillway/internal/backlog"
+	"spillway/internal/config"
+)
+
+// parse reads flags as the command does.
+func parse(t *testing.T, args ...string) Options {
+	t.Helper()
+	t.Setenv("GOOGLE_CLOUD_PROJECT", "")
+	o := DefaultOptions()
+	fs := pflag.NewFlagSet("backlog-exporter", pflag.ContinueOnError)
+	o.RegisterFlags(fs)
+	if err := fs.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func TestValidateNamesEveryFaultAtOnce(t *testing.T) {
+	const one = "--subscription=projects/shop/subscriptions/offers"
+	tests := []struct {
+		name string
+		args []string
+		want []string // the beginning of every line
+	}{
+		{name: "the defaults with a subscription", args: []string{one}},
+		{name: "a short ID with a project", args: []string{"--subscription=offers", "--project=shop"}},
+		{name: "a local server may be polled often", args: []string{one, "--monitoring-endpoint=127.0.0.1:8085", "--poll-interval=100ms"}},
+		{name: "as long as can be believed", args: []string{one, "--fresh-for=10m", "--hold-for=50m"}},
+		{name: "nothing held", args: []string{one, "--hold-for=0"}},
+		{name: "no subscription", want: []string{`--subscription: is required; give projects/P/subscriptions/S`}},
+		{name: "a short ID without a project", args: []string{"--subscription=offers"}, want: []string{`--subscription "offers": not a subscription: the short ID "offers" needs a project`}},
+		{name: "a project number", args: []string{"--subscription=projects/123456/subscriptions/offers"}, want: []string{`--subscription "projects/123456/subscriptions/offers": the project "123456" is a number; give the project's ID`}},
+		{name: "too often for Cloud Monitoring", args: []string{one, "--poll-interval=9s"}, want: []string{`--poll-interval "9s": must be at least 10s`}},
+		{name: "too often for anybody", args: []string{one, "--monitoring-endpoint=127.0.0.1:8085", "--poll-interval=0"}, want: []string{`--poll-interval "0s": must be at least 100ms`}},
+		{name: "fresh for less than a poll", args: []string{one, "--fresh-for=30s"}, want: []string{`--fresh-for "30s": must not be shorter than --poll-interval`}},
+		{name: "believed for too long", args: []string{one, "--hold-for=57m"}, want: []string{`--hold-for "57m0s": makes more than 1h0m0s together with --fresh-for`}},
+		{name: "an endpoint with a scheme", args: []string{one, "--monitoring-endpoint=http://127.0.0.1:8085"}, want: []string{`--monitoring-endpoint "http://127.0.0.1:8085": is not an address`}},
+		{name: "an endpoint without a host", args: []string{one, "--monitoring-endpoint=:8085"}, want: []string{`--monitoring-endpoint ":8085": has no host`}},
+		{
+			name: "everything wrong",
+			args: []string{
+				"--subscription=of", "--subscription=a/b", "--project=shop", "--listen=9090", "--monitoring-endpoint=monitoring", "--poll-interval=-1s",
+				"--fresh-for=-2s", "--hold-for=-1s", "--log-level=loud", "--log-format=xml",
+			},
+			want: []string{
+				`--subscription "of": not a subscription: the ID "of" must be 3 to 255`, `--subscription "a/b": not a subscription: want projects/P/subscriptions/S`,
+				`--listen "9090": is not an address; give host:port or :port`, `--monitoring-endpoint "monitoring": is not an address; give host:port`,
+				`--poll-interval "-1s"`, `--fresh-for "-2s"`, `--hold-for "-1s": must not be negative`, `--log-level "loud"`, `--log-format "xml"`,
+			},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o := parse(t, tt.args...)
+			err := o.Validate()
+			if len(tt.want) == 0 {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if _, ok := errors.AsType[*config.Error](err); !ok {
+				t.Fatalf("got %v", err)
+			}
+			lines := strings.Split(err.Error(), "\n")
+			if len(lines) != len(tt.want) {
+				t.Fatalf("got %d faults, want %d:\n%s", len(lines), len(tt.want), err)
+			}
+			for i, line := range lines {
+				if !strings.HasPrefix(line, tt.want[i]) {
+					t.Errorf("got  %s\nwant %s", line, tt.want[i])
+				}
+			}
+		})
+	}
+}
+
+func TestTheProjectComesFromTheFlagOrElseTheEnvironment(t *testing.T) {
+	t.Setenv("GOOGLE_CLOUD_PROJECT", "from-environment")
+	o := DefaultOptions()
+	if o.Project != "from-environment" {
+		t.Fatalf("got %q", o.Project)
+	}
+	fs := pflag.NewFlagSet("backlog-exporter", pflag.ContinueOnError)
+	o.RegisterFlags(fs)
+	if err := fs.Parse([]string{"--project=from-flag"}); err != nil || o.Project != "from-flag" {
+		t.Fatalf("got %q, %v", o.Project, err)
+	}
+}
+
+func TestSubscriptionsComeInOrderAndOnce(t *testing.T) {
+	o := parse(t, "--project=shop", "--subscription=offers", "--subscription=projects/other/subscriptions/orders",
+		"--subscription=projects/shop/subscriptions/offers", "--subscription=archive")
+	var faults config.Errors
+	want := []backlog.Subscription{{Project: "other", ID: "orders"}, {Project: "shop", ID: "archive"}, {Project: "shop", ID: "offers"}}
+	if diff := cmp.Diff(want, o.parseSubscriptions(&faults)); diff != "" || faults.Err() != nil {
+		t.Fatal(diff, faults.Err())
+	}
+}
+
+func TestTheDefaultsAddUp(t *testing.T) {
+	o := DefaultOptions()
+	const samplePeriod, visibility = time.Minute, 2 * time.Minute
+	if o.FreshFor < samplePeriod+visibility+o.PollInterval {
+		t.Fatalf("a normal sample is up to %s old and would not be fresh for %s", samplePeriod+visibility+o.PollInterval, o.FreshFor)
+	}
+}
