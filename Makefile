@@ -88,7 +88,7 @@ update-goldens: ## Write the golden files anew from what the code does now.
 
 .PHONY: verify-goldens
 verify-goldens: ## Fail if a golden file is not what the code does now.
-	@$(GO) test $(RACE) $$(tools/golden-packages) || { echo 'a golden file differs; if it should, run: make update-goldens' >&2; exit 1; }
+	@$(GO) test -json $(RACE) $$(tools/golden-packages) | $(GO) run ./internal/testenv/summary || { echo 'a golden file differs; if it should, run: make update-goldens' >&2; exit 1; }
 
 .PHONY: verify-metrics
 verify-metrics: $(PROMTOOL) ## Hold the golden scrapes against Prometheus' rules.
