@@ -39,7 +39,7 @@ func (c *call) acknowledge(texts []string) error {
 	if err != nil || !c.sub.ExactlyOnce() {
 		return err
 	}
-	settled, stale := divide(texts, failed)
+	settled, stale, unordered := divide(texts, failed)
 	c.note(func(res *pubsubpb.StreamingPullResponse) {
 		if res.AcknowledgeConfirmation == nil {
 			res.AcknowledgeConfirmation = &pubsubpb.StreamingPullResponse_AcknowledgeConfirmation{}
@@ -47,6 +47,7 @@ func (c *call) acknowledge(texts []string) error {
 		confirmation := res.AcknowledgeConfirmation
 		confirmation.AckIds = append(confirmation.AckIds, settled...)
 		confirmation.InvalidAckIds = append(confirmation.InvalidAckIds, stale...)
+		confirmation.UnorderedAckIds = append(confirmation.UnorderedAckIds, unordered...)
 	})
 	return nil
 }
@@ -71,7 +72,7 @@ func (c *call) modify(texts []string, seconds []int32) error {
 	if err != nil || !c.sub.ExactlyOnce() {
 		return err
 	}
-	changed, stale := divide(texts, failed)
+	changed, stale, _ := divide(texts, failed)
 	c.note(func(res *pubsubpb.StreamingPullResponse) {
 		if res.ModifyAckDeadlineConfirmation == nil {
 			res.ModifyAckDeadlineConfirmation = &pubsubpb.StreamingPullResponse_ModifyAckDeadlineConfirmation{}
@@ -83,15 +84,19 @@ func (c *call) modify(texts []string, seconds []int32) error {
 	return nil
 }
 
-// divide separates the texts at the failed indexes, which ascend, from the others.
-func divide(texts []string, failed []int) (good, bad []string) {
+// divide sorts the texts by what became of them; the failures' indexes ascend.
+func divide(texts []string, failed []broker.Failure) (good, stale, unordered []string) {
 	for i, text := range texts {
-		if len(failed) > 0 && failed[0] == i {
-			bad = append(bad, text)
-			failed = failed[1:]
+		switch {
+		case len(failed) == 0 || failed[0].Index != i:
+			good = append(good, text)
 			continue
+		case failed[0].Transient:
+			unordered = append(unordered, text)
+		default:
+			stale = append(stale, text)
 		}
-		good = append(good, text)
+		failed = failed[1:]
 	}
-	return good, bad
+	return good, stale, unordered
 }

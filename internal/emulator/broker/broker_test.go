@@ -122,7 +122,7 @@ func (w *world) nack(messages ...broker.Delivery) {
 	w.modify(0, messages...)
 }
 
-func (w *world) modify(d time.Duration, messages ...broker.Delivery) []int {
+func (w *world) modify(d time.Duration, messages ...broker.Delivery) []broker.Failure {
 	w.t.Helper()
 	changes := make([]broker.Change, len(messages))
 	for i, m := range messages {
@@ -131,7 +131,7 @@ func (w *world) modify(d time.Duration, messages ...broker.Delivery) []int {
 	return must(w.sub.ModifyAckDeadline(changes))(w.t)
 }
 
-func (w *world) ack(messages ...broker.Delivery) []int {
+func (w *world) ack(messages ...broker.Delivery) []broker.Failure {
 	w.t.Helper()
 	return must(w.sub.Acknowledge(ids(messages)))(w.t)
 }

@@ -8,9 +8,16 @@ type Change struct {
 	Deadline time.Duration
 }
 
-// Acknowledge settles messages and returns the indexes of ids that name no current lease. Without exactly-once delivery a late
-// id still settles its message, and callers report no failure.
-func (s *Subscription) Acknowledge(ids []AckID) (failed []int, err error) {
+// Failure is an ack id that had no effect, by its index in the call.
+type Failure struct {
+	Index int
+	// Transient failures may succeed later: with exactly-once delivery and ordering, a key's messages are acknowledged in order.
+	Transient bool
+}
+
+// Acknowledge settles messages and returns a Failure for each id that names no current lease. Without exactly-once delivery a
+// late id still settles its message, and callers report no failure.
+func (s *Subscription) Acknowledge(ids []AckID) (failed []Failure, err error) {
 	s.do(func(now int64) {
 		if err = s.err; err != nil {
 			return
@@ -18,10 +25,14 @@ func (s *Subscription) Acknowledge(ids []AckID) (failed []int, err error) {
 		for i, id := range ids {
 			e := s.leaseOf(id)
 			if e == nil {
-				failed = append(failed, i)
+				failed = append(failed, Failure{Index: i})
 				if e = s.find(id); e == nil || s.policy.exactlyOnce {
 					continue
 				}
+			}
+			if s.policy.exactlyOnce && e.key != nil && e.key.head != e {
+				failed = append(failed, Failure{Index: i, Transient: true})
+				continue
 			}
 			s.counters.acked[e.kind]++
 			s.settle(e, now)
@@ -30,8 +41,8 @@ func (s *Subscription) Acknowledge(ids []AckID) (failed []int, err error) {
 	return failed, err
 }
 
-// ModifyAckDeadline moves deadlines and returns the indexes of ids that name no current lease; those change nothing.
-func (s *Subscription) ModifyAckDeadline(changes []Change) (failed []int, err error) {
+// ModifyAckDeadline moves deadlines and returns a Failure for each id that names no current lease; those change nothing.
+func (s *Subscription) ModifyAckDeadline(changes []Change) (failed []Failure, err error) {
 	s.do(func(now int64) {
 		if err = s.err; err != nil {
 			return
@@ -41,7 +52,7 @@ func (s *Subscription) ModifyAckDeadline(changes []Change) (failed []int, err er
 			e := s.leaseOf(c.ID)
 			switch {
 			case e == nil:
-				failed = append(failed, i)
+				failed = append(failed, Failure{Index: i})
 			case c.Deadline <= 0:
 				s.counters.nacks++
 				s.fail(e, now)

@@ -90,8 +90,9 @@ func (l *log) seek(seq uint64, f func(*entry) bool) uint64 {
 
 // all calls f for each entry that is still there, oldest first. f may drop the entry.
 func (l *log) all(f func(*entry)) {
-	present := func(e *entry) bool { return e.state != gone }
 	for seq := l.seek(l.first, present); seq < l.end; seq = l.seek(seq+1, present) {
 		f(l.at(seq))
 	}
 }
+
+func present(e *entry) bool { return e.state != gone }

@@ -31,10 +31,11 @@ func (s *Subscription) rebuild(from, now int64) {
 	s.log.all(func(e *entry) {
 		s.wheel.remove(e)
 		e.key, e.keyPrev, e.keyNext = nil, nil, nil
+		keeps := s.retains(e, now)
 		switch {
-		case e.published >= from:
+		case e.published >= from && (keeps || e.state != retained):
 			s.admit(e, orderingKey(e.body))
-		case s.policy.keep > 0 && !outlived(e, s.policy.keep, now):
+		case keeps:
 			e.state = retained
 		default:
 			s.log.drop(e)
@@ -48,7 +49,7 @@ func (s *Subscription) resetQueues() {
 	for _, st := range s.streams {
 		st.keys = queue[*orderKey]{}
 	}
-	s.ready, s.cursor, s.oldest = 0, s.log.first, s.log.first
+	s.ready, s.cursor, s.oldest, s.nextTrim = 0, s.log.first, s.log.first, 0
 	s.counters.undelivered, s.counters.bytes = 0, 0
 }
 

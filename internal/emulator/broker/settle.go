@@ -35,8 +35,9 @@ func (s *Subscription) settle(e *entry, now int64) {
 	if e.key != nil {
 		s.unlink(e)
 	}
-	if s.policy.keep > 0 && !outlived(e, s.policy.keep, now) {
+	if s.retains(e, now) {
 		e.state = retained
+		s.nextTrim = min(s.nextTrim, e.published+int64(s.policy.keep))
 		return
 	}
 	s.log.drop(e)

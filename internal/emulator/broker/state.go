@@ -85,8 +85,7 @@ func (s *Subscription) State() (state SubscriptionState) {
 			Outstanding: c.outstanding, Acked: c.acked, Sent: c.sent,
 			DeadLettered: c.deadLettered, Nacks: c.nacks, Expired: c.expired, Seeks: c.seeks,
 		}
-		s.oldest = s.log.seek(s.oldest, (*entry).unacked)
-		if e := s.log.at(s.oldest); e != nil {
+		if e := s.oldestUnacked(); e != nil {
 			state.Oldest = time.Unix(0, e.published)
 		}
 	})

@@ -3,7 +3,6 @@ package broker
 import (
 	"math"
 	"sync"
-	"time"
 
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 
@@ -27,7 +26,7 @@ type Subscription struct {
 	keys     map[string]*orderKey
 	ready    int // entries that wait: fresh, queued or pending
 	wheel    wheel
-	nextTrim int64 // when retention is looked at next, nanoseconds
+	nextTrim int64 // when retention may drop something, nanoseconds
 	// readyKeys holds keys that no stream works on.
 	readyKeys queue[*orderKey]
 	streams   []*Stream
@@ -85,6 +84,7 @@ func (s *Subscription) admit(e *entry, key string) {
 	s.counters.undelivered++
 	s.counters.bytes += int64(e.size)
 	s.ready++
+	s.nextTrim = min(s.nextTrim, e.published+int64(s.policy.retention))
 	if s.policy.ordered && key != "" {
 		s.appendKeyed(e, key)
 		return
@@ -104,8 +104,7 @@ func (s *Subscription) advance(now int64) {
 		s.makeReady(e)
 	}
 	if now >= s.nextTrim {
-		s.expireRetention(now)
-		s.nextTrim = now + int64(time.Second)
+		s.nextTrim = s.expireRetention(now)
 	}
 	if s.ready > before {
 		s.wake(s.ready - before)
@@ -116,24 +115,39 @@ func (s *Subscription) advance(now int64) {
 func (s *Subscription) Tick() { s.do(func(int64) {}) }
 
 // expireRetention drops unacknowledged messages that are older than the subscription keeps them, and retained ones likewise.
-func (s *Subscription) expireRetention(now int64) {
+// It returns when to look again. Messages ascend by publish time, so only the first of each kind matters.
+func (s *Subscription) expireRetention(now int64) (next int64) {
+	next = math.MaxInt64
 	for {
-		s.oldest = s.log.seek(s.oldest, (*entry).unacked)
-		e := s.log.at(s.oldest)
-		if e == nil || e.published+int64(s.policy.retention) > now {
+		e := s.oldestUnacked()
+		if e == nil {
+			break
+		}
+		if end := e.published + int64(s.policy.retention); end > now {
+			next = end
 			break
 		}
 		s.settle(e, now)
 	}
 	for {
-		e := s.log.at(s.log.seek(s.log.first, func(e *entry) bool { return e.state != gone }))
-		if e == nil || e.state != retained || !outlived(e, s.policy.keep, now) {
-			return
+		e := s.log.at(s.log.seek(s.log.first, present))
+		if e == nil || e.state != retained {
+			return next
+		}
+		if end := e.published + int64(s.policy.keep); end > now {
+			return min(next, end)
 		}
 		s.log.drop(e)
 	}
 }
 
-func outlived(e *entry, keep time.Duration, now int64) bool {
-	return keep < math.MaxInt64/2 && e.published+int64(keep) <= now
+// oldestUnacked returns the first message of the backlog, nil without one.
+func (s *Subscription) oldestUnacked() *entry {
+	s.oldest = s.log.seek(s.oldest, (*entry).unacked)
+	return s.log.at(s.oldest)
+}
+
+// retains says whether an acknowledged message is still kept for a seek.
+func (s *Subscription) retains(e *entry, now int64) bool {
+	return s.policy.keep > 0 && e.published+int64(s.policy.keep) > now
 }
