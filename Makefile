@@ -127,7 +127,7 @@ need-docker:
 
 .PHONY: docker-build
 docker-build: need-docker build-linux ## Build one image per binary (REGISTRY, TAG).
-	$(foreach name,$(IMAGES),$(DOCKER) build --platform=linux/$(LINUX_ARCH) --build-arg=PROGRAM=$(name) --tag=$(call image,$(name)) .;)
+	$(foreach name,$(IMAGES),$(DOCKER) build --platform=linux/$(LINUX_ARCH) --build-arg=BINARY=$(name) --tag=$(call image,$(name)) .;)
 
 .PHONY: docker-push
 docker-push: need-docker ## Push the images to REGISTRY.
