@@ -1,3 +1,3 @@
-// Package testenv gives tests what may be missing on a machine, such as the official Pub/Sub emulator, and makes every
-// test that is skipped for want of it visible. Tests alone import it.
+// Package testenv gives tests what they need from the machine: the official Pub/Sub emulator, running programs, golden
+// files. A test that is skipped for want of something is always visible. Tests alone import it.
 package testenv
