@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"cloud.google.com/go/iam/apiv1/iampb"
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -54,6 +55,8 @@ func New(opts Options, log *zap.Logger) (*App, error) {
 	a.grpc = newGRPCServer()
 	registerPublisher(a.grpc, &publisher{broker: a.broker})
 	registerSubscriber(a.grpc, a.streams)
+	iampb.RegisterIAMPolicyServer(a.grpc, &iam{broker: a.broker})
+	pubsubpb.RegisterSchemaServiceServer(a.grpc, pubsubpb.UnimplementedSchemaServiceServer{})
 	a.monitoring.Register(a.grpc)
 
 	reg := prometheus.NewRegistry()
@@ -62,6 +65,12 @@ func New(opts Options, log *zap.Logger) (*App, error) {
 	mux.Handle("GET /metrics", httpserver.MetricsHandler(reg, log))
 	mux.Handle("GET /admin/state", stateHandler(a.broker, a.monitoring, time.Now))
 	mux.HandleFunc("GET /{$}", home)
+	rest, err := newREST(a.grpc)
+	if err != nil {
+		return nil, err
+	}
+	mux.Handle("/v1/", rest)
+	mux.Handle("/v3/", rest)
 	a.http = mux
 
 	ln, err := httpserver.Listen(context.Background(), "--listen", opts.Listen)

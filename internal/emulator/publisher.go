@@ -101,12 +101,6 @@ func (p *publisher) DetachSubscription(
 	return &pubsubpb.DetachSubscriptionResponse{}, p.broker.DetachSubscription(req.GetSubscription())
 }
 
-func (p *publisher) ListTopicSnapshots(
-	context.Context, *pubsubpb.ListTopicSnapshotsRequest,
-) (*pubsubpb.ListTopicSnapshotsResponse, error) {
-	return nil, unimplemented("ListTopicSnapshots")
-}
-
 func unimplemented(what string) error {
 	return status.Errorf(codes.Unimplemented, "%s is not implemented by this emulator.", what)
 }

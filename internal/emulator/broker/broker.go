@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -89,9 +90,9 @@ func (b *Broker) DeleteTopic(name string) error {
 	b.mu.Unlock()
 	for _, s := range t.Subscriptions() {
 		t.detach(s)
-		s.orphan()
+		err = errors.Join(err, s.orphan())
 	}
-	return nil
+	return err
 }
 
 // Publish validates the messages and gives them to the topic's subscriptions. It returns the first of their consecutive ids.

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"errors"
+
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -79,7 +81,9 @@ func (b *Broker) DetachSubscription(name string) error {
 	if t := b.topic(s.Config().GetTopic()); t != nil {
 		t.detach(s)
 	}
-	s.edit(func(c *pubsubpb.Subscription) { c.Detached = true })
+	if err := s.edit(func(c *pubsubpb.Subscription) error { c.Detached = true; return nil }); err != nil {
+		return err
+	}
 	s.end(status.Errorf(codes.FailedPrecondition, "Subscription %s is detached from its topic.", name))
 	return nil
 }
@@ -91,23 +95,22 @@ func (b *Broker) UpdateTopic(name string, f func(*pubsubpb.Topic) error) (*Topic
 		return nil, err
 	}
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	config := proto.CloneOf(t.config)
-	err = f(config)
-	if err == nil {
-		err = validateTopic(config)
-	}
-	if err == nil {
-		t.config = config
-	}
-	subs := t.subs
-	t.mu.Unlock()
-	if err != nil {
+	if err := f(config); err != nil {
 		return nil, err
 	}
-	for _, s := range subs {
-		s.edit(func(c *pubsubpb.Subscription) { c.TopicMessageRetentionDuration = config.GetMessageRetentionDuration() })
+	if err := validateTopic(config); err != nil {
+		return nil, err
 	}
-	return t, nil
+	t.config = config
+	for _, s := range t.subs {
+		err = errors.Join(err, s.edit(func(c *pubsubpb.Subscription) error {
+			c.TopicMessageRetentionDuration = config.GetMessageRetentionDuration()
+			return nil
+		}))
+	}
+	return t, err
 }
 
 // UpdateSubscription replaces a subscription's configuration by one that f makes from a copy of it.
@@ -116,34 +119,34 @@ func (b *Broker) UpdateSubscription(name string, f func(*pubsubpb.Subscription) 
 	if err != nil {
 		return nil, err
 	}
-	config := proto.CloneOf(s.Config())
-	if err := f(config); err != nil {
-		return nil, err
-	}
-	if _, err := validateSubscription(config); err != nil {
-		return nil, err
-	}
-	if err := b.checkDeadLetter(config); err != nil {
-		return nil, err
-	}
-	defaults(config)
-	s.edit(func(c *pubsubpb.Subscription) { proto.Reset(c); proto.Merge(c, config) })
-	return s, nil
+	return s, s.edit(func(c *pubsubpb.Subscription) error {
+		if err := f(c); err != nil {
+			return err
+		}
+		if _, err := validateSubscription(c); err != nil {
+			return err
+		}
+		defaults(c)
+		return b.checkDeadLetter(c)
+	})
 }
 
 // edit replaces the configuration by an edited copy and takes the policy from it; the filter cannot change.
-func (s *Subscription) edit(f func(*pubsubpb.Subscription)) {
+func (s *Subscription) edit(f func(*pubsubpb.Subscription) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	config := proto.CloneOf(s.config)
-	f(config)
+	if err := f(config); err != nil {
+		return err
+	}
 	s.config = config
 	s.policy = newPolicy(config, config.GetTopicMessageRetentionDuration().AsDuration(), s.policy.matches)
 	s.nextTrim = 0
+	return nil
 }
 
-func (s *Subscription) orphan() {
-	s.edit(func(c *pubsubpb.Subscription) { c.Topic = DeletedTopic })
+func (s *Subscription) orphan() error {
+	return s.edit(func(c *pubsubpb.Subscription) error { c.Topic = DeletedTopic; return nil })
 }
 
 func (b *Broker) checkDeadLetter(config *pubsubpb.Subscription) error {
