@@ -16,6 +16,7 @@ import (
 
 	"spillway/internal/emulator/broker"
 	"spillway/internal/emulator/monitoring"
+	"spillway/internal/emulator/push"
 	"spillway/internal/httpserver"
 	"spillway/internal/lifecycle"
 )
@@ -93,6 +94,7 @@ func (a *App) Run(ctx context.Context) error {
 		group.Add("memory", stopBound, func(ctx context.Context) error { return tuneMemory(ctx, a.broker.Held) })
 	}
 	group.Add("monitoring", stopBound, a.monitoring.Run)
+	group.Add("push", stopBound, push.New(a.broker, a.log.Named("push")).Run)
 	group.Add("grpc", stopBound, func(ctx context.Context) error { return a.serveGRPC(ctx, f.http2) })
 	group.Add("http", stopBound, func(ctx context.Context) error {
 		return httpserver.Serve(ctx, f.http1, a.http, time.Second, a.log)

@@ -33,7 +33,7 @@ func (s *subscriber) pull(ctx context.Context, in *frame) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := sub.Open(broker.Pull, broker.Limits{}, 0)
+	st, err := openPull(sub, broker.Limits{}, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +47,15 @@ func (s *subscriber) pull(ctx context.Context, in *frame) (any, error) {
 		return nil, err
 	}
 	return receivedFrame(messages, nil), nil
+}
+
+// openPull opens a stream of a subscription that is not pushed.
+func openPull(sub *broker.Subscription, limits broker.Limits, deadline time.Duration) (*broker.Stream, error) {
+	if sub.Config().GetPushConfig().GetPushEndpoint() != "" {
+		return nil, status.Errorf(codes.FailedPrecondition,
+			"Subscription %s has a push endpoint: pulling is for pull subscriptions.", sub.Name())
+	}
+	return sub.Open(broker.Pull, limits, deadline)
 }
 
 // waitForMessages returns as soon as there are any, or none after wait.

@@ -59,7 +59,7 @@ func (s *subscriber) open(stream grpc.ServerStream, first *pubsubpb.StreamingPul
 			"Invalid stream_ack_deadline_seconds: %d. It must be from 10 to 600.", seconds)
 	}
 	limits := broker.Limits{Messages: first.GetMaxOutstandingMessages(), Bytes: first.GetMaxOutstandingBytes()}
-	lease, err := sub.Open(broker.Pull, limits, time.Duration(seconds)*time.Second)
+	lease, err := openPull(sub, limits, time.Duration(seconds)*time.Second)
 	if err != nil {
 		return nil, err
 	}

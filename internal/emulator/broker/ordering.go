@@ -67,7 +67,7 @@ func (s *Subscription) offer(k *orderKey) {
 	}
 	target := &s.readyKeys
 	if k.leased > 0 {
-		if k.owner == nil || k.owner.closed {
+		if k.owner == nil || k.owner.closed || k.owner.kind == Push { // push requests have no order among themselves
 			k.queue = nil
 			return
 		}

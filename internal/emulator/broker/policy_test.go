@@ -211,6 +211,21 @@ func TestAKeyMovesOnWhenItsStreamIsGone(t *testing.T) {
 	expectTexts(t, drain(b), "k:2")
 }
 
+func TestAPushedKeyHasOneMessageOnItsWay(t *testing.T) {
+	w := newWorld(t, ordered)
+	st := must(w.sub.Open(broker.Push, broker.Limits{}, 0))(t)
+	w.publish("k:1", "k:2", "j:1")
+	m := byText(t, drain(st))
+	if _, ok := m["k:2"]; ok || len(m) != 2 {
+		t.Fatalf("on their way: %d messages", len(m))
+	}
+	w.ack(m["k:1"])
+	expectTexts(t, drain(st), "k:2")
+	if s := w.sub.State(); s.Acked[broker.Push] != 1 || s.Outstanding[broker.Push] != 2 {
+		t.Errorf("state %+v", s)
+	}
+}
+
 func TestExactlyOnceRefusesStaleAckIDs(t *testing.T) {
 	w := newWorld(t, exactlyOnce)
 	w.publish("a", "b")
