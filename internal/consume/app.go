@@ -61,6 +61,9 @@ func New(ctx context.Context, opts Options, log *zap.Logger) (_ *App, err error)
 	if a.listener, err = httpserver.Listen(ctx, "--listen", opts.Listen); err != nil {
 		return nil, err
 	}
+	if err := pull.CheckEmulator(ctx); err != nil {
+		return nil, err
+	}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.source, err = pull.NewSubscriber(ctx, pull.Options{
 		Subscription:           a.sub,

@@ -9,7 +9,6 @@ import (
 	"cloud.google.com/go/pubsub/v2"
 
 	"spillway/internal/backlog"
-	"spillway/internal/pull"
 )
 
 // The attributes that a dead letter carries beside the original ones.
@@ -28,7 +27,7 @@ type topicLetters struct {
 }
 
 func newTopicLetters(ctx context.Context, topic backlog.Topic, subscription backlog.Subscription) (*topicLetters, error) {
-	client, err := pull.NewClient(ctx, topic.Project)
+	client, err := pubsub.NewClient(ctx, topic.Project)
 	if err != nil {
 		return nil, fmt.Errorf("making the dead-letter client: %w", err)
 	}

@@ -87,9 +87,7 @@ func (f *flow) deliver(working context.Context, d *pull.Delivery) {
 		f.metrics.outstanding.Dec()
 		f.metrics.bytes.Sub(size)
 	}
-	select {
-	case f.slots <- struct{}{}:
-	case <-working.Done():
+	if !f.takeSlot(working) {
 		d.Nack()
 		release()
 		return
@@ -97,6 +95,20 @@ func (f *flow) deliver(working context.Context, d *pull.Delivery) {
 	verdict := f.handle(working, d)
 	<-f.slots
 	f.settle(working, d, verdict, release)
+}
+
+// takeSlot waits for a slot. It reports false when working is done, even if there is a slot by then.
+func (f *flow) takeSlot(working context.Context) bool {
+	select {
+	case f.slots <- struct{}{}:
+		if working.Err() == nil {
+			return true
+		}
+		<-f.slots
+		return false
+	case <-working.Done():
+		return false
+	}
 }
 
 // handle runs the handler on a slot that is held.

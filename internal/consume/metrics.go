@@ -27,7 +27,9 @@ type metrics struct {
 // newMetrics registers the flow's series with reg under its subscription label.
 func newMetrics(reg prometheus.Registerer, subscription string) *metrics {
 	f := promauto.With(prometheus.WrapRegistererWith(prometheus.Labels{"subscription": subscription}, reg))
-	gauge := func(name, help string) prometheus.Gauge { return f.NewGauge(prometheus.GaugeOpts{Name: name, Help: help}) }
+	gauge := func(name, help string) prometheus.Gauge {
+		return f.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	}
 	counter := func(name, help string) prometheus.Counter {
 		return f.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}

@@ -57,7 +57,7 @@ func (t *Target) Handle(ctx context.Context, m *backlog.Message) Verdict {
 	req.Header.Set("User-Agent", "spillway-worker")
 	resp, err := t.client.Do(req)
 	if err != nil {
-		if processing.Load() && ctx.Err() == nil && errors.Is(err, io.EOF) {
+		if processing.Load() && ctx.Err() == nil && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
 			return Verdict{Result: Ack, Reason: OK, Detail: "102"}
 		}
 		return failed(ctx, err)

@@ -11,25 +11,22 @@ import (
 type Delivery struct {
 	backlog.Message
 	settled atomic.Bool
-	ack     func()
-	nack    func()
+	settle  func(ack bool)
 }
 
-// NewDelivery returns a delivery that is settled by calling ack or nack.
-func NewDelivery(m backlog.Message, ack, nack func()) *Delivery {
-	return &Delivery{Message: m, ack: ack, nack: nack}
+// NewDelivery returns a delivery that calls settle once, with true for Ack and false for Nack.
+func NewDelivery(m backlog.Message, settle func(ack bool)) *Delivery {
+	return &Delivery{Message: m, settle: settle}
 }
 
 // Ack says that the message is done with.
-func (d *Delivery) Ack() {
-	if d.settled.CompareAndSwap(false, true) {
-		d.ack()
-	}
-}
+func (d *Delivery) Ack() { d.end(true) }
 
 // Nack gives the message back for redelivery, which costs it one delivery attempt.
-func (d *Delivery) Nack() {
+func (d *Delivery) Nack() { d.end(false) }
+
+func (d *Delivery) end(ack bool) {
 	if d.settled.CompareAndSwap(false, true) {
-		d.nack()
+		d.settle(ack)
 	}
 }

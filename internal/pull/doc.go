@@ -1,6 +1,9 @@
-// Package pull receives: streams, leases, flow control and acks of one subscription. It lends each message out as a
-// Delivery, which is settled exactly once, and knows nothing of handlers.
+// Package pull receives one subscription: streams, leases, flow control, acks, ordering, exactly-once. It lends each
+// message out as a Delivery, which is settled exactly once, and knows nothing of handlers.
 //
-// The receiving stands on the client's high-level Subscriber, used only in the ways that lose nothing
-// (docs/decisions/0007-receive-engine.md).
+//	stream ──messages──> inventory ──ready──> pool ──> handle(Delivery) ──Ack or Nack──> settler ──confirmed──> inventory
+//	                        └─ due leases ──> keeper (a loop of its own, which no ack can delay)
+//
+// A message is in the inventory from its receipt until the server has confirmed its ack or nack. Its lease is kept all
+// that time, and receiving has ended when the inventory is empty.
 package pull

@@ -15,7 +15,7 @@ const EmulatorVariable = "PUBSUB_EMULATOR_HOST"
 
 // explain turns an error of the client into one line with its cure. what is the resource's full name.
 func explain(what string, err error) error {
-	code := status.Code(err)
+	code := status.Code(rootStatus(err))
 	if errors.Is(err, context.DeadlineExceeded) {
 		code = codes.DeadlineExceeded
 	}

@@ -13,6 +13,8 @@ type Metrics struct {
 	streamOpens     *prometheus.CounterVec
 	streamErrors    *prometheus.CounterVec
 	restarts        *prometheus.CounterVec
+	unconfirmed     *prometheus.CounterVec
+	expired         *prometheus.CounterVec
 }
 
 // NewMetrics registers the series with reg.
@@ -42,8 +44,16 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"subscription", "code"}),
 		restarts: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "pubsub_worker_receive_restarts_total",
-			Help: "Times that receiving ended with a permanent error and was begun anew, by gRPC code.",
+			Help: "Failures of receiving that need somebody's help (a missing subscription, refused access), by gRPC code; each is retried.",
 		}, []string{"subscription", "code"}),
+		unconfirmed: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "pubsub_worker_settlements_unconfirmed_total",
+			Help: "Acks and nacks that the server refused or never confirmed; an unconfirmed ack means a redelivery.",
+		}, []string{"subscription", "op"}),
+		expired: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "pubsub_worker_leases_expired_total",
+			Help: "Messages whose handling outlived the longest lease.",
+		}, []string{"subscription"}),
 	}
 }
 
@@ -51,7 +61,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 func (m *Metrics) start(subscription string) {
 	m.streamConnected.WithLabelValues(subscription)
 	m.streamOpens.WithLabelValues(subscription)
-	for _, op := range []string{"ack", "modack", "nack"} {
+	m.expired.WithLabelValues(subscription)
+	for _, op := range []string{opAck, opNack} {
+		m.unconfirmed.WithLabelValues(subscription, op)
+	}
+	for _, op := range []string{opAck, opModack, opNack} {
 		m.ackRequests.WithLabelValues(subscription, op, "OK")
 		m.ackDuration.WithLabelValues(subscription, op)
 	}

@@ -42,12 +42,12 @@ func (o *observer) unary(ctx context.Context, method string, req, reply any, cc 
 func operation(req any) string {
 	switch r := req.(type) {
 	case *pubsubpb.AcknowledgeRequest:
-		return "ack"
+		return opAck
 	case *pubsubpb.ModifyAckDeadlineRequest:
 		if r.GetAckDeadlineSeconds() == 0 {
-			return "nack"
+			return opNack
 		}
-		return "modack"
+		return opModack
 	}
 	return ""
 }

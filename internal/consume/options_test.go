@@ -1,0 +1,78 @@
+package consume_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"spillway/internal/config"
+	"spillway/internal/consume"
+	"spillway/internal/deliver"
+)
+
+func valid() consume.Options {
+	o := consume.DefaultOptions()
+	o.Project = ""
+	o.Subscription = "projects/shop/subscriptions/offers"
+	o.Target = "http://127.0.0.1:8081/offers"
+	return o
+}
+
+func TestTheDefaultsNeedOnlyASubscriptionAndAHandler(t *testing.T) {
+	o := valid()
+	if err := o.Validate(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestValidateNamesTheFlagAndTheCure(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*consume.Options)
+		want   string
+	}{
+		{"no subscription", func(o *consume.Options) { o.Subscription = "" }, "--subscription: is required"},
+		{"a topic", func(o *consume.Options) { o.Subscription = "projects/p/topics/t" }, `--subscription "projects/p/topics/t": not a subscription`},
+		{"a short ID without a project", func(o *consume.Options) { o.Subscription = "offers" }, "needs a project"},
+		{"no handler", func(o *consume.Options) { o.Target = "" }, "--target: is required"},
+		{"two handlers", func(o *consume.Options) { o.Handler = "discard" }, `--handler "discard": excludes --target`},
+		{"an unknown handler", func(o *consume.Options) { o.Target, o.Handler = "", "sleep" }, `--handler "sleep": is not a handler`},
+		{"a target without a scheme", func(o *consume.Options) { o.Target = "127.0.0.1:8081" }, "--target"},
+		{"a target without a host", func(o *consume.Options) { o.Target = "http:///offers" }, "has no host"},
+		{"a target of another kind", func(o *consume.Options) { o.Target = "ftp://host/offers" }, "is not an http or https URL"},
+		{"no concurrency", func(o *consume.Options) { o.Concurrency = 0 }, `--concurrency "0"`},
+		{"too much concurrency", func(o *consume.Options) { o.Concurrency = 1e6 }, `--concurrency "1000000"`},
+		{"no handler timeout", func(o *consume.Options) { o.HandlerTimeout = 0 }, `--handler-timeout "0s"`},
+		{"a negative drain limit", func(o *consume.Options) { o.DrainLimit = -time.Second }, `--drain-limit "-1s"`},
+		{"work without its handler", func(o *consume.Options) { o.Work.Duration = time.Second }, "go with --handler=work only"},
+		{"an impossible error rate", func(o *consume.Options) { o.Target, o.Handler, o.Work = "", "work", deliver.Work{ErrorRate: 2} }, `--work-error-rate "2"`},
+		{"a dead-letter subscription", func(o *consume.Options) { o.DeadLetterTopic = "projects/p/subscriptions/s" }, "--dead-letter-topic"},
+		{"an unknown log level", func(o *consume.Options) { o.Logging.Level = "loud" }, `--log-level "loud"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o := valid()
+			tt.change(&o)
+			err := o.Validate()
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Fatalf("got %v, want %q in it", err, tt.want)
+			}
+			if _, ok := errors.AsType[*config.Error](err); !ok {
+				t.Fatalf("%v is not a config.Error", err)
+			}
+		})
+	}
+}
+
+func TestValidateReportsEverythingAtOnceAndNoSecret(t *testing.T) {
+	o := valid()
+	o.Subscription, o.Concurrency, o.Target = "", -1, "ftp://user:hunter2@host/?token=hunter3"
+	err := o.Validate()
+	if got := strings.Count(err.Error(), "\n") + 1; got != 3 {
+		t.Errorf("%d faults in:\n%v", got, err)
+	}
+	if strings.Contains(err.Error(), "hunter") {
+		t.Errorf("a secret is shown: %v", err)
+	}
+}

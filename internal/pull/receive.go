@@ -1,0 +1,94 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"go.uber.org/zap"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// The pauses before a stream is opened anew, doubled each time and jittered. After a passing failure the longest is
+// short, so that receiving is back soon after an outage; a missing or refused subscription can be waited for longer.
+const (
+	firstWait    = 100 * time.Millisecond
+	passingWait  = 5 * time.Second
+	lastingWait  = 30 * time.Second
+	healthyAfter = 10 * time.Second // a stream that lived so long starts the pauses from the first
+	lookTimeout  = 5 * time.Second
+)
+
+// receive opens one stream after the other until ctx is done and the last one has ended.
+func (s *Subscriber) receive(ctx context.Context, in *inventory, set *settler) {
+	for wait := firstWait; ctx.Err() == nil; {
+		begin := time.Now()
+		err := s.attempt(ctx, in, set)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(begin) > healthyAfter {
+			wait = firstWait
+		}
+		pause := wait/2 + rand.N(wait/2) //nolint:gosec // Jitter needs no secrecy.
+		s.report(err, pause)
+		longest := lastingWait
+		if passing(err) {
+			longest = passingWait
+		}
+		wait = min(2*wait, longest)
+		sleep(ctx, pause)
+		if err := s.renew(ctx); err != nil {
+			s.log.Warn("connecting anew", zap.Error(err))
+		}
+	}
+}
+
+// report tells people and metrics why a stream ended. Servers end healthy streams every half hour or so: that is no news.
+func (s *Subscriber) report(err error, pause time.Duration) {
+	if passing(err) {
+		s.log.Info("the stream ended", zap.Error(err), zap.Duration("retry_in", pause.Round(time.Millisecond)))
+		return
+	}
+	err = explain(s.name, err)
+	s.state.fail(err)
+	s.metrics.restarts.WithLabelValues(s.opts.Subscription.ID, status.Code(rootStatus(err)).String()).Inc()
+	s.log.Warn("receiving failed", zap.Error(err), zap.Duration("retry_in", pause.Round(time.Millisecond)))
+}
+
+// passing says whether the end of a stream needs nobody's help.
+func passing(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, errPing) || transient(err) && status.Code(rootStatus(err)) != codes.ResourceExhausted
+}
+
+// attempt receives on one stream. Unless one is open already by that measure, it first makes sure that the subscription
+// exists, so that readiness and the error's words do not hang on how a server refuses a stream.
+func (s *Subscriber) attempt(ctx context.Context, in *inventory, set *settler) error {
+	if s.Ready() != nil {
+		verified, err := s.look(ctx)
+		if err != nil {
+			return err
+		}
+		s.state.begin(verified)
+	}
+	return s.session(ctx, in, set)
+}
+
+// look asks for the subscription once and reports whether it was seen to exist. That these credentials may not see it
+// is no error: roles/pubsub.subscriber allows to consume but not to get.
+func (s *Subscriber) look(ctx context.Context) (bool, error) {
+	bounded, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	err := s.call(func(c *client) error {
+		_, err := c.GetSubscription(bounded, &pubsubpb.GetSubscriptionRequest{Subscription: s.name})
+		return err
+	})
+	if code := status.Code(rootStatus(err)); code == codes.PermissionDenied || code == codes.Unimplemented {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -1,0 +1,211 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+	"time"
+
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"github.com/googleapis/gax-go/v2"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"spillway/internal/backlog"
+)
+
+const (
+	// pingInterval and pingAnswer are the protocol's: the client pings every 30 s, and a server that has ever answered
+	// and now says nothing for 10 s is not there any more.
+	pingInterval = 30 * time.Second
+	pingAnswer   = 10 * time.Second
+	// closing bounds the wait for what is on its way when receiving stops.
+	closing = time.Second
+	// maxResponse is above the largest response that the service sends.
+	maxResponse = 32 << 20
+)
+
+// errPing ends a stream whose server no longer answers.
+var errPing = errors.New("the server does not answer the stream's ping")
+
+// session is one stream.
+type session struct {
+	*Subscriber
+	stream pubsubpb.Subscriber_StreamingPullClient
+	in     *inventory
+	set    *settler
+	heard  *hearing
+	// What the server last said of the subscription; it may change while the stream is open. Used by read alone.
+	ordered, exactlyOnce bool
+}
+
+// session receives on one stream until it ends. When ctx is done it asks the server to end it, and takes in what is on
+// its way.
+func (s *Subscriber) session(ctx context.Context, in *inventory, set *settler) error {
+	return s.call(func(c *client) error {
+		life, end := context.WithCancelCause(context.WithoutCancel(ctx))
+		defer end(nil)
+		routed := metadata.AppendToOutgoingContext(life, "x-goog-request-params", "subscription="+url.QueryEscape(s.name))
+		stream, err := c.StreamingPull(routed, gax.WithGRPCOptions(grpc.MaxCallRecvMsgSize(maxResponse)))
+		if err != nil {
+			return err
+		}
+		n := &session{Subscriber: s, stream: stream, in: in, set: set, heard: &hearing{}}
+		// A failed Send only says that the stream has ended; Recv says why.
+		_ = stream.Send(n.first())
+		var parts sync.WaitGroup
+		defer parts.Wait()
+		defer end(nil)
+		parts.Go(func() { n.tend(ctx, life, end) })
+		err = n.read(ctx)
+		if errors.Is(context.Cause(life), errPing) {
+			return errPing
+		}
+		return err
+	})
+}
+
+// first is the request that opens the stream and declares the window.
+func (n *session) first() *pubsubpb.StreamingPullRequest {
+	return &pubsubpb.StreamingPullRequest{
+		Subscription: n.name, StreamAckDeadlineSeconds: int32(leaseExtension / time.Second), ProtocolVersion: 1,
+		MaxOutstandingMessages: int64(n.opts.MaxOutstandingMessages), MaxOutstandingBytes: int64(n.opts.MaxOutstandingBytes),
+	}
+}
+
+// read takes in responses until the stream ends, which is always with an error.
+func (n *session) read(ctx context.Context) error {
+	for {
+		n.heard.listen()
+		response, err := n.stream.Recv()
+		if err != nil {
+			return fmt.Errorf("receiving: %w", err)
+		}
+		if n.heard.hear(len(response.GetReceivedMessages()) == 0) {
+			n.pings.Store(true)
+		}
+		n.take(ctx, response)
+		n.in.waitRoom(ctx, n.opts.MaxOutstandingMessages, n.opts.MaxOutstandingBytes)
+	}
+}
+
+// take brings the messages of one response into the inventory, in their order.
+func (n *session) take(ctx context.Context, response *pubsubpb.StreamingPullResponse) {
+	if p := response.GetSubscriptionProperties(); p != nil {
+		n.ordered, n.exactlyOnce = p.GetMessageOrderingEnabled(), p.GetExactlyOnceDeliveryEnabled()
+	}
+	items := make([]*item, 0, len(response.GetReceivedMessages()))
+	for _, m := range response.GetReceivedMessages() {
+		items = append(items, n.lend(m))
+	}
+	if n.exactlyOnce {
+		items = n.confirm(ctx, items)
+	}
+	for _, it := range items {
+		n.in.add(it)
+	}
+}
+
+// confirm keeps those messages whose receipt the server confirms: with exactly-once delivery only they are this
+// process's to handle. The others expire and come again.
+func (n *session) confirm(ctx context.Context, items []*item) []*item {
+	if len(items) == 0 {
+		return nil
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer cancel()
+	ids := make([]string, len(items))
+	for i, it := range items {
+		ids[i] = it.ackID
+	}
+	retry, refused := sort(items, ids, n.modack(bounded, ids, leaseExtension))
+	return without(items, append(retry, refused...))
+}
+
+// lend makes the item of a received message, ready to be handed out.
+func (n *session) lend(r *pubsubpb.ReceivedMessage) *item {
+	m, now := r.GetMessage(), time.Now()
+	it := &item{ackID: r.GetAckId(), size: len(m.GetData()), born: now, due: now}
+	if n.ordered {
+		it.key = m.GetOrderingKey()
+	}
+	it.delivery = NewDelivery(backlog.Message{
+		ID: m.GetMessageId(), Data: m.GetData(), Attributes: m.GetAttributes(), PublishTime: m.GetPublishTime().AsTime(),
+		OrderingKey: m.GetOrderingKey(), DeliveryAttempt: int(r.GetDeliveryAttempt()),
+	}, func(ack bool) { n.set.settle(it, ack) })
+	return it
+}
+
+// tend sends the stream's pings, ends it when they are not answered, and closes it when ctx is done.
+func (n *session) tend(ctx, life context.Context, end context.CancelCauseFunc) {
+	ping := time.NewTicker(pingInterval)
+	defer ping.Stop()
+	answer := time.NewTimer(pingInterval)
+	answer.Stop()
+	defer answer.Stop()
+	for {
+		select {
+		case <-life.Done():
+			return
+		case <-ctx.Done():
+			n.leave(life, end)
+			return
+		case <-ping.C:
+			if n.stream.Send(&pubsubpb.StreamingPullRequest{}) == nil {
+				n.heard.asked()
+				answer.Reset(pingAnswer)
+			}
+		case <-answer.C:
+			if n.pings.Load() && n.heard.silent() {
+				end(errPing)
+				return
+			}
+		}
+	}
+}
+
+// leave asks the server to end the stream, so that everything it has sent is received, and cancels it if it does not.
+func (n *session) leave(life context.Context, end context.CancelCauseFunc) {
+	_ = n.stream.CloseSend() // It reports an error only for a stream that has ended.
+	sleep(life, closing)
+	end(nil)
+}
+
+// hearing follows whether the server has said anything since it was last asked. It is safe for concurrent use.
+type hearing struct {
+	mu      sync.Mutex
+	reading bool // someone waits for a response
+	waiting bool // a ping has not been answered
+}
+
+// listen notes that someone reads: what is not read cannot be heard.
+func (h *hearing) listen() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.reading = true
+}
+
+// hear notes a response and reports whether it answers a ping: an empty one after it.
+func (h *hearing) hear(empty bool) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	answered := h.waiting && empty
+	h.reading, h.waiting = false, false
+	return answered
+}
+
+// asked notes that a ping was sent.
+func (h *hearing) asked() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.waiting = h.reading
+}
+
+// silent says whether the ping is still unanswered although someone reads.
+func (h *hearing) silent() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.waiting && h.reading
+}

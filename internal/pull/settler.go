@@ -1,0 +1,155 @@
+package pull
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+const (
+	// flushDelay is the longest that an ack waits for others to share its request.
+	flushDelay = 5 * time.Millisecond
+	// settleCalls bounds the requests under way. When all of them hang, acks wait and go out in larger requests.
+	settleCalls = 8
+	// settleBudget is how long a settlement is retried. The lease is kept meanwhile.
+	settleBudget = time.Minute
+	// The pauses between attempts, doubled each time and jittered.
+	firstPause = 100 * time.Millisecond
+	longPause  = 5 * time.Second
+)
+
+// settler sends acks and nacks in batches and removes items from the inventory when the server has confirmed them.
+type settler struct {
+	inventory *inventory
+	api       api
+	batch     int // acks that are sent without waiting for more: a fraction of the window
+	lost      func(op string, n int)
+	log       *zap.Logger
+
+	mu    sync.Mutex
+	acks  []*item
+	nacks []*item
+	first chan struct{} // capacity 1: there is something to send
+	full  chan struct{} // capacity 1: there is a batch
+}
+
+func newSettler(in *inventory, a api, window int, lost func(string, int), log *zap.Logger) *settler {
+	return &settler{
+		inventory: in, api: a, batch: min(max(1, window/4), maxIDs), lost: lost, log: log,
+		first: make(chan struct{}, 1), full: make(chan struct{}, 1),
+	}
+}
+
+// settle decides an item's fate and, after a nack, that of the messages that wait behind it. It never blocks.
+func (s *settler) settle(it *item, ack bool) {
+	followers := s.inventory.settle(it, ack)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ack {
+		s.acks = append(s.acks, it)
+	} else {
+		s.nacks = append(append(s.nacks, it), followers...)
+	}
+	notify(s.first)
+	if len(s.acks)+len(s.nacks) >= s.batch {
+		notify(s.full)
+	}
+}
+
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// run sends until ctx is done; by then the inventory must be empty or be given up. It returns when its calls have ended.
+func (s *settler) run(ctx context.Context) {
+	var calls sync.WaitGroup
+	defer calls.Wait()
+	free := make(chan struct{}, settleCalls)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.first:
+		}
+		s.gather(ctx)
+		acks, nacks := s.take()
+		for op, items := range map[string][]*item{opAck: acks, opNack: nacks} {
+			for chunk := range slices.Chunk(items, maxIDs) {
+				free <- struct{}{} // Every call is bounded by the settle budget.
+				calls.Go(func() {
+					defer func() { <-free }()
+					s.send(ctx, op, chunk)
+				})
+			}
+		}
+	}
+}
+
+// gather waits for a batch, but not for long.
+func (s *settler) gather(ctx context.Context) {
+	timer := time.NewTimer(flushDelay)
+	defer timer.Stop()
+	select {
+	case <-s.full:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (s *settler) take() (acks, nacks []*item) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	acks, nacks = s.acks, s.nacks
+	s.acks, s.nacks = nil, nil
+	return acks, nacks
+}
+
+// send settles items, retrying those that may still succeed, and removes each when nothing more can be done for it.
+func (s *settler) send(ctx context.Context, op string, items []*item) {
+	begin := time.Now()
+	for pause := firstPause; ; pause = min(2*pause, longPause) {
+		ids := s.inventory.ids(items)
+		err := s.attempt(ctx, op, ids)
+		retry, refused := sort(items, ids, err)
+		if len(refused) > 0 {
+			s.lost(op, len(refused))
+			s.log.Debug("settling was refused", zap.String("op", op), zap.Int("messages", len(refused)), zap.Error(err))
+		}
+		items = append(retry, s.inventory.remove(without(items, retry))...)
+		if len(items) == 0 {
+			return
+		}
+		if ctx.Err() != nil || time.Since(begin) > settleBudget {
+			s.lost(op, len(items))
+			s.log.Warn("settling was given up", zap.String("op", op), zap.Int("messages", len(items)), zap.Error(err))
+			s.inventory.remove(items)
+			return
+		}
+		sleep(ctx, pause/2+rand.N(pause/2)) //nolint:gosec // Jitter needs no secrecy.
+	}
+}
+
+func (s *settler) attempt(ctx context.Context, op string, ids []string) error {
+	bounded, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if op == opNack {
+		return s.api.modack(bounded, ids, 0)
+	}
+	return s.api.acknowledge(bounded, ids)
+}
+
+// without returns the items that are not in gone.
+func without(items, gone []*item) []*item {
+	out := make(map[*item]bool, len(gone))
+	for _, it := range gone {
+		out[it] = true
+	}
+	return slices.DeleteFunc(slices.Clone(items), func(it *item) bool { return out[it] })
+}
