@@ -1,0 +1,27 @@
+// Command spillway is the tool for people: an emulator, a load generator, and a demo that shows everything at work.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"spillway/internal/command"
+)
+
+func main() {
+	os.Exit(command.Main(context.Background(), newCommand(), os.Args[1:], os.Stderr))
+}
+
+func newCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:     "spillway",
+		Short:   "Try out Pub/Sub consumers that scale by their backlog",
+		Version: version(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.AddCommand(newDemo(), newEmulator(), newLoad(), newVersion())
+	return root
+}

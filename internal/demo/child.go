@@ -1,0 +1,65 @@
+package demo
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// servingLimit is how long a program may take until it serves; a busy machine needs some seconds for twenty of them.
+const servingLimit = 30 * time.Second
+
+// runner runs a process until ctx is done, as program.run does.
+type runner func(ctx context.Context, serving func(address string)) error
+
+// child is a process that serves. Its goroutine ends with the process.
+type child struct {
+	name    string
+	address string // host:port
+	cancel  context.CancelFunc
+	done    chan struct{} // Closed after err is set.
+	err     error
+}
+
+// startChild runs a process and returns once it serves. The process lives until stop is called; the end of ctx only ends
+// the waiting. When it returns an error, no process is left; the error is
+// the context's cause if that ended the waiting and the process ended well.
+func startChild(ctx context.Context, name string, run runner) (*child, error) {
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	c := &child{name: name, cancel: cancel, done: make(chan struct{})}
+	serving := make(chan string, 1)
+	go func() {
+		defer close(c.done)
+		c.err = run(own, func(address string) {
+			select {
+			case serving <- address:
+			default:
+			}
+		})
+	}()
+	limit := time.NewTimer(servingLimit)
+	defer limit.Stop()
+	select {
+	case c.address = <-serving:
+		return c, nil
+	case <-c.done:
+		cancel()
+		return nil, c.err
+	case <-ctx.Done():
+		return nil, cmp.Or(c.stop(), context.Cause(ctx))
+	case <-limit.C:
+		return nil, errors.Join(fmt.Errorf("%s did not serve within %s", name, servingLimit), c.stop())
+	}
+}
+
+// stop ends the process and waits until it is gone. It may be called more than once.
+func (c *child) stop() error {
+	c.cancel()
+	<-c.done
+	return c.err
+}
+
+// url is where the child answers path.
+func (c *child) url(path string) string { return "http://" + c.address + path }

@@ -1,0 +1,70 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// program is one of the real binaries and how to run it.
+type program struct {
+	name string // How the demo calls this process.
+	path string
+	args []string
+	env  []string // Added to the demo's own environment.
+	// patience is how long the process may take to end after SIGTERM.
+	patience time.Duration
+}
+
+// run starts the program, calls serving with the address that it logs, and returns when the process is gone. When ctx
+// ends, the process gets SIGTERM and, after its patience, SIGKILL. The error is nil if and only if it was told to end
+// and did so with exit code 0.
+func (p program) run(ctx context.Context, serving func(address string)) error {
+	// The kernel kills a child when the thread that started it ends, so this thread is kept until the child has ended.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	log := &childLog{serving: serving}
+	cmd := exec.CommandContext(ctx, p.path, p.args...) //nolint:gosec // The programs are this one's siblings.
+	cmd.Env = append(os.Environ(), p.env...)
+	cmd.Stderr = log
+	cmd.SysProcAttr = ownGroup()
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = p.patience
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting %s: %w", p.name, err)
+	}
+	return p.verdict(ctx, cmd.Wait(), log.last())
+}
+
+// verdict tells the ways in which a process ends apart.
+func (p program) verdict(ctx context.Context, err error, last string) error {
+	told := ctx.Err() != nil
+	if told && (err == nil || errors.Is(err, ctx.Err())) {
+		return nil
+	}
+	if last != "" {
+		last = "; it said: " + last
+	}
+	switch {
+	case told && (errors.Is(err, exec.ErrWaitDelay) || killed(err)):
+		return fmt.Errorf("%s did not end within %s of SIGTERM and was killed%s", p.name, p.patience, last)
+	case err == nil:
+		return fmt.Errorf("%s ended by itself%s", p.name, last)
+	default:
+		return fmt.Errorf("%s: %w%s", p.name, err, last)
+	}
+}
+
+func killed(err error) bool {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}

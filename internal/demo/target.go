@@ -1,0 +1,44 @@
+package demo
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// maxPush bounds a push request: the largest message in base64, and its envelope.
+const maxPush = 16 << 20
+
+// push is what is read of Pub/Sub's push format.
+type push struct {
+	Message struct {
+		ID        string    `json:"messageId"`
+		Published time.Time `json:"publishTime"`
+	} `json:"message"`
+	Attempt int `json:"deliveryAttempt"`
+}
+
+// target is the service behind the workers: each request takes the work's time, is noted in the ledger and answered
+// 204. A request that its worker gave up before the end of the work was not handled.
+func target(ledger *Ledger, work time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var p push
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxPush)).Decode(&p); err != nil {
+			http.Error(w, "not a push request: "+err.Error(), http.StatusBadRequest)
+			return
+		}
+		if p.Message.ID == "" {
+			http.Error(w, "not a push request: no messageId", http.StatusBadRequest)
+			return
+		}
+		timer := time.NewTimer(work)
+		defer timer.Stop()
+		select {
+		case <-r.Context().Done():
+			return
+		case <-timer.C:
+		}
+		ledger.Handled(Delivery{ID: p.Message.ID, Published: p.Message.Published, Attempt: p.Attempt}, time.Now())
+		w.WriteHeader(http.StatusNoContent)
+	})
+}

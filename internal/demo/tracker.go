@@ -1,0 +1,165 @@
+package demo
+
+import (
+	"time"
+
+	"spillway/internal/hpa"
+)
+
+// historyStep is how much of the story one point of the history holds.
+const historyStep = 5 * time.Second
+
+// rateWindow is the time over which rates are measured.
+const rateWindow = time.Second
+
+// Level is a number of messages that may be unknown. Unknown is not zero.
+type Level struct {
+	Messages int64
+	Known    bool
+}
+
+// Point is one moment of the history.
+type Point struct {
+	Backlog, Monitoring Level
+	Replicas            int
+}
+
+// Frame is everything that the view and the summary show.
+type Frame struct {
+	Elapsed time.Duration // Real time since the story began.
+	Told    time.Duration // Story time.
+	// Arriving and Handling are in messages per second over the last second.
+	Arriving, Handling float64
+	Counts             Counts
+	// Lost is how many messages can neither be waiting nor have been handled: a lower bound while messages flow, exact
+	// once they rest.
+	Lost int64
+	// Failed counts messages that the server did not take.
+	Failed              int64
+	Backlog, Monitoring Level
+	// PeakBacklog and PeakMonitoring are the greatest so far.
+	PeakBacklog, PeakMonitoring Level
+	Replicas                    Replicas
+	// Fewest and Most are of the replicas that the autoscaler wanted.
+	Fewest, Most int
+	Reason       hpa.Reason
+	Latest, All  Ages
+	// Raise is when the first scale-up after the beginning of the burst came, in story time since then; 0 while none has.
+	Raise   time.Duration
+	History []Point
+	Faults  []string
+}
+
+// observation is what was seen at one moment.
+type observation struct {
+	elapsed time.Duration
+	// before and after are the ledger's counts before and after the backlog was read.
+	before, after Counts
+	failed        int64
+	backlog       Level
+	replicas      Replicas
+	latest, all   Ages
+	faults        []string
+}
+
+// tracker turns observations into frames. It is pure and not safe for concurrent use.
+type tracker struct {
+	story Story
+	pace  Pace
+	frame Frame
+	marks []mark // Of the last rateWindow, oldest first.
+}
+
+// mark is the state of two counters at a moment.
+type mark struct {
+	at                 time.Duration
+	published, handled int64
+}
+
+func newTracker(story Story, pace Pace) *tracker {
+	return &tracker{story: story, pace: pace, marks: []mark{{}}}
+}
+
+// observe takes an observation in; the elapsed time never goes back.
+func (t *tracker) observe(o observation) {
+	f := &t.frame
+	f.Elapsed, f.Told = o.elapsed, t.pace.Story(o.elapsed)
+	f.Counts, f.Failed, f.Faults = o.after, o.failed, o.faults
+	f.Latest, f.All = o.latest, o.all
+	t.rates(mark{o.elapsed, o.after.Published, o.after.Handled})
+	t.replicas(o.replicas)
+	f.Backlog = o.backlog
+	f.PeakBacklog = higherLevel(f.PeakBacklog, o.backlog)
+	if o.backlog.Known {
+		f.Lost = max(0, lost(o))
+	}
+	t.remember()
+}
+
+// lost is how many messages are missing at least. Whatever was published before the backlog was read and is still not
+// handled after it must be part of that backlog, because a message leaves it only once it has been handled.
+//
+//	lost >= waiting(after) - [published(after) - published(before)] - backlog
+func lost(o observation) int64 {
+	return o.after.Waiting - (o.after.Published - o.before.Published) - o.backlog.Messages
+}
+
+func (t *tracker) rates(now mark) {
+	for len(t.marks) > 1 && now.at-t.marks[1].at >= rateWindow {
+		t.marks = t.marks[1:]
+	}
+	first := t.marks[0]
+	if passed := (now.at - first.at).Seconds(); passed > 0 {
+		t.frame.Arriving = float64(now.published-first.published) / passed
+		t.frame.Handling = float64(now.handled-first.handled) / passed
+	}
+	t.marks = append(t.marks, now)
+}
+
+func (t *tracker) replicas(r Replicas) {
+	f := &t.frame
+	f.Replicas = r
+	if f.Most == 0 {
+		f.Fewest = r.Wanted
+	}
+	f.Fewest, f.Most = min(f.Fewest, r.Wanted), max(f.Most, r.Wanted)
+}
+
+// remember writes the newest point of the history; what falls into the same step keeps its greatest values.
+func (t *tracker) remember() {
+	f := &t.frame
+	p := Point{Backlog: f.Backlog, Monitoring: f.Monitoring, Replicas: f.Replicas.Wanted}
+	at := int(f.Told / historyStep)
+	if at < len(f.History) {
+		p = higher(f.History[at], p)
+	}
+	for len(f.History) <= at { // A moment that nothing was seen in looks like the one after it.
+		f.History = append(f.History, p)
+	}
+	f.History[at] = p
+}
+
+func higher(a, b Point) Point {
+	return Point{
+		Backlog: higherLevel(a.Backlog, b.Backlog), Monitoring: higherLevel(a.Monitoring, b.Monitoring),
+		Replicas: max(a.Replicas, b.Replicas),
+	}
+}
+
+func higherLevel(a, b Level) Level {
+	if !a.Known || (b.Known && b.Messages > a.Messages) {
+		return b
+	}
+	return a
+}
+
+// sync takes a turn of the autoscaler in.
+func (t *tracker) sync(s Sync) {
+	f := &t.frame
+	f.Reason = s.Reason
+	f.Monitoring = Level{Messages: int64(s.Backlog), Known: s.Err == nil}
+	f.PeakMonitoring = higherLevel(f.PeakMonitoring, f.Monitoring)
+	if after := s.At - t.story.Begin("burst"); s.Raised && after > 0 && f.Raise == 0 {
+		f.Raise = after
+	}
+}
