@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 
 	"spillway/internal/emulator/broker"
+	"spillway/internal/emulator/fault"
 	"spillway/internal/emulator/monitoring"
 	"spillway/internal/emulator/push"
 	"spillway/internal/httpserver"
@@ -32,6 +33,7 @@ type App struct {
 	log        *zap.Logger
 	ln         net.Listener
 	broker     *broker.Broker
+	faults     *fault.Set
 	monitoring *monitoring.Server
 	grpc       *grpc.Server
 	http       http.Handler
@@ -52,8 +54,12 @@ func New(opts Options, log *zap.Logger) (*App, error) {
 	if err := setMonitoringFaults(a.monitoring, opts.MonitoringFaults); err != nil {
 		return nil, err
 	}
-	a.streams = &subscriber{broker: a.broker}
-	a.grpc = newGRPCServer()
+	a.faults = fault.NewSet(opts.Seed, time.Now)
+	if err := a.faults.Replace(opts.faults()...); err != nil {
+		return nil, err
+	}
+	a.streams = &subscriber{broker: a.broker, faults: a.faults}
+	a.grpc = newGRPCServer(grpc.UnaryInterceptor(unaryFaults(a.faults)))
 	registerPublisher(a.grpc, &publisher{broker: a.broker})
 	registerSubscriber(a.grpc, a.streams)
 	iampb.RegisterIAMPolicyServer(a.grpc, &iam{broker: a.broker})
@@ -65,6 +71,8 @@ func New(opts Options, log *zap.Logger) (*App, error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", httpserver.MetricsHandler(reg, log))
 	mux.Handle("GET /admin/state", stateHandler(a.broker, a.monitoring, time.Now))
+	mux.Handle("GET /admin/faults", listFaults(a.faults, a.monitoring))
+	mux.Handle("POST /admin/faults", replaceFaults(a.faults, a.monitoring))
 	mux.HandleFunc("GET /{$}", home)
 	rest, err := newREST(a.grpc)
 	if err != nil {

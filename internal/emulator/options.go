@@ -8,6 +8,7 @@ import (
 
 	"spillway/internal/backlog"
 	"spillway/internal/config"
+	"spillway/internal/emulator/fault"
 	"spillway/internal/emulator/monitoring"
 )
 
@@ -31,6 +32,8 @@ type Options struct {
 	Regions []string
 	// Metrics overrides Cloud Monitoring's timing for single metrics, by name.
 	Metrics map[string]monitoring.Timing
+	// PubsubFaults are faults of Pub/Sub from the start, as fault.Parse reads them.
+	PubsubFaults []string
 	// MonitoringFaults are faults of Cloud Monitoring from the start, as monitoring.ParseFault reads them.
 	MonitoringFaults []string
 	// TuneMemory lets the emulator set the process's garbage collector while it runs, so that memory follows the backlog.
@@ -57,6 +60,8 @@ func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
 		"time until a sample can be read; 0 is each metric's documented delay, -1ns none")
 	fs.Float64Var(&o.Speed, "monitoring-speed", o.Speed, "divides Cloud Monitoring's periods and delays")
 	fs.StringSliceVar(&o.Regions, "regions", o.Regions, "regions that by-region metrics are split over")
+	fs.StringArrayVar(&o.PubsubFaults, "fault", o.PubsubFaults,
+		"fault of Pub/Sub from the start, for example lost,method=Acknowledge,share=0.1 (repeatable)")
 	fs.StringArrayVar(&o.MonitoringFaults, "monitoring-fault", o.MonitoringFaults,
 		"fault of Cloud Monitoring from the start, for example gap,after=1m,for=5m (repeatable)")
 	fs.Uint64Var(&o.Seed, "seed", o.Seed, "makes injected faults repeatable")
@@ -74,12 +79,28 @@ func (o *Options) Validate() error {
 	if err := o.monitoring().Validate(); err != nil {
 		errs.Add("--sample-period, --visibility-delay, --monitoring-speed, --regions", "", err.Error(), "")
 	}
+	for _, text := range o.PubsubFaults {
+		if _, err := fault.Parse(text); err != nil {
+			errs.Add("--fault", text, err.Error(), "")
+		}
+	}
 	for _, text := range o.MonitoringFaults {
 		if _, err := monitoring.ParseFault(text); err != nil {
 			errs.Add("--monitoring-fault", text, err.Error(), "")
 		}
 	}
 	return errs.Err()
+}
+
+// faults are the faults of Pub/Sub; Validate has reported those that cannot be read.
+func (o *Options) faults() []fault.Fault {
+	var list []fault.Fault
+	for _, text := range o.PubsubFaults {
+		if f, err := fault.Parse(text); err == nil {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 func (o *Options) monitoring() monitoring.Options {

@@ -11,6 +11,7 @@ import (
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 
 	"spillway/internal/emulator/broker"
+	"spillway/internal/emulator/fault"
 )
 
 func FuzzREST(f *testing.F) {
@@ -20,7 +21,7 @@ func FuzzREST(f *testing.F) {
 	}
 	server := newGRPCServer()
 	registerPublisher(server, &publisher{broker: b})
-	registerSubscriber(server, &subscriber{broker: b})
+	registerSubscriber(server, &subscriber{broker: b, faults: fault.NewSet(0, time.Now)})
 	f.Cleanup(server.Stop)
 	handler, err := newREST(server)
 	if err != nil {

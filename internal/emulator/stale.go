@@ -13,11 +13,13 @@ import (
 const (
 	permanentFailure = "PERMANENT_FAILURE_INVALID_ACK_ID"
 	unorderedFailure = "TRANSIENT_FAILURE_UNORDERED_ACK_ID"
+	injectedFailure  = "TRANSIENT_FAILURE_SERVICE_UNAVAILABLE"
 )
 
-// staleError reports stale ack ids, which are errors with exactly-once delivery only. It names each in an ErrorInfo.
-func staleError(sub *broker.Subscription, ids []string, failed []broker.Failure) error {
-	if len(failed) == 0 || !sub.ExactlyOnce() {
+// staleError reports ack ids that had no effect, which are errors with exactly-once delivery only. It names each in an
+// ErrorInfo: the failed ones among ids, and the refused ones.
+func staleError(sub *broker.Subscription, ids []string, failed []broker.Failure, refused []string) error {
+	if len(failed)+len(refused) == 0 || !sub.ExactlyOnce() {
 		return nil
 	}
 	info := &errdetails.ErrorInfo{
@@ -28,6 +30,9 @@ func staleError(sub *broker.Subscription, ids []string, failed []broker.Failure)
 		if f.Transient {
 			info.Metadata[ids[f.Index]] = unorderedFailure
 		}
+	}
+	for _, id := range refused {
+		info.Metadata[id] = injectedFailure
 	}
 	st := status.New(codes.InvalidArgument,
 		"Some acknowledgement ids in the request were invalid. This could be because the acknowledgement ids have expired.")

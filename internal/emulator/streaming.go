@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
@@ -23,6 +24,8 @@ type call struct {
 	stream grpc.ServerStream
 	sub    *broker.Subscription
 	lease  *broker.Stream
+	faults streamFaults
+	dead   atomic.Bool   // a fault lets nothing through any more
 	ended  chan error    // the receiver's last word
 	notes  chan struct{} // something in pending waits to be sent; capacity 1
 
@@ -35,6 +38,9 @@ func (s *subscriber) streamingPull(stream grpc.ServerStream) error {
 	var first pubsubpb.StreamingPullRequest
 	if err := stream.RecvMsg(&first); err != nil {
 		return ignoreEOF(err)
+	}
+	if err := faultsBefore(stream.Context(), s.faults, streamingPull, first.GetSubscription()); err != nil {
+		return err
 	}
 	c, err := s.open(stream, &first)
 	if err != nil {
@@ -63,14 +69,22 @@ func (s *subscriber) open(stream grpc.ServerStream, first *pubsubpb.StreamingPul
 	if err != nil {
 		return nil, err
 	}
+	config := sub.Config()
 	return &call{
-		stream: stream, sub: sub, lease: lease, ended: make(chan error, 1), notes: make(chan struct{}, 1),
+		stream: stream, sub: sub, lease: lease,
+		faults: streamFaults{
+			set: s.faults, name: sub.Name(),
+			exactlyOnce: config.GetEnableExactlyOnceDelivery(), ordered: config.GetEnableMessageOrdering(),
+		},
+		ended: make(chan error, 1), notes: make(chan struct{}, 1),
 	}, nil
 }
 
 // send passes messages, confirmations and ping answers on until the call ends.
 func (c *call) send() error {
 	var messages []broker.Delivery
+	ticker := time.NewTicker(lookPeriod)
+	defer ticker.Stop()
 	for {
 		select {
 		case err := <-c.ended:
@@ -81,12 +95,23 @@ func (c *call) send() error {
 			return status.FromContextError(c.stream.Context().Err()).Err()
 		case <-c.notes:
 		case <-c.lease.Wake():
+		case <-ticker.C:
+		}
+		cut, dead := c.faults.look()
+		if cut {
+			return injected()
+		}
+		if dead {
+			c.dead.Store(true)
+			<-c.stream.Context().Done()
+			return status.FromContextError(c.stream.Context().Err()).Err()
 		}
 		messages = c.lease.Next(messages[:0], maxBatch, maxResponse)
 		note := c.takeNote()
 		if len(messages) == 0 && note == nil {
 			continue
 		}
+		messages = c.faults.spoil(messages)
 		if err := c.respond(messages, note); err != nil {
 			return err
 		}
@@ -140,6 +165,9 @@ func (c *call) receive(first *pubsubpb.StreamingPullRequest) {
 		var req pubsubpb.StreamingPullRequest
 		if err = c.stream.RecvMsg(&req); err != nil {
 			break
+		}
+		if c.dead.Load() {
+			continue
 		}
 		if err = checkLater(&req); err != nil {
 			break

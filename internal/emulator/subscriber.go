@@ -12,12 +12,14 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"spillway/internal/emulator/broker"
+	"spillway/internal/emulator/fault"
 )
 
 // subscriber is google.pubsub.v1.Subscriber.
 type subscriber struct {
 	pubsubpb.UnimplementedSubscriberServer
 	broker *broker.Broker
+	faults *fault.Set
 	// readers are the goroutines that read StreamingPull requests; they end right after their calls.
 	readers sync.WaitGroup
 }
@@ -79,11 +81,12 @@ func (s *subscriber) Acknowledge(_ context.Context, req *pubsubpb.AcknowledgeReq
 	if err != nil {
 		return nil, err
 	}
+	ids, texts, refused := s.refuse("Acknowledge", sub, ids, req.GetAckIds())
 	failed, err := sub.Acknowledge(ids)
 	if err != nil {
 		return nil, err
 	}
-	return &emptypb.Empty{}, staleError(sub, req.GetAckIds(), failed)
+	return &emptypb.Empty{}, staleError(sub, texts, failed, refused)
 }
 
 func (s *subscriber) ModifyAckDeadline(_ context.Context, req *pubsubpb.ModifyAckDeadlineRequest) (*emptypb.Empty, error) {
@@ -98,6 +101,7 @@ func (s *subscriber) ModifyAckDeadline(_ context.Context, req *pubsubpb.ModifyAc
 	if err != nil {
 		return nil, err
 	}
+	ids, texts, refused := s.refuse("ModifyAckDeadline", sub, ids, req.GetAckIds())
 	changes := make([]broker.Change, len(ids))
 	for i, id := range ids {
 		changes[i] = broker.Change{ID: id, Deadline: time.Duration(req.GetAckDeadlineSeconds()) * time.Second}
@@ -106,7 +110,7 @@ func (s *subscriber) ModifyAckDeadline(_ context.Context, req *pubsubpb.ModifyAc
 	if err != nil {
 		return nil, err
 	}
-	return &emptypb.Empty{}, staleError(sub, req.GetAckIds(), failed)
+	return &emptypb.Empty{}, staleError(sub, texts, failed, refused)
 }
 
 func (s *subscriber) Seek(_ context.Context, req *pubsubpb.SeekRequest) (*pubsubpb.SeekResponse, error) {
@@ -125,6 +129,23 @@ func (s *subscriber) Seek(_ context.Context, req *pubsubpb.SeekRequest) (*pubsub
 		return nil, status.Errorf(codes.InvalidArgument, "Invalid time: %v.", err)
 	}
 	return &pubsubpb.SeekResponse{}, sub.Seek(target.Time.AsTime())
+}
+
+// refuse takes out the ids of an exactly-once subscription that a transient fault hits, and returns their texts.
+func (s *subscriber) refuse(
+	method string, sub *broker.Subscription, ids []broker.AckID, texts []string,
+) (kept []broker.AckID, keptTexts, refused []string) {
+	if s.faults.None() || !sub.ExactlyOnce() {
+		return ids, texts, nil
+	}
+	for i, text := range texts {
+		if _, hit := s.faults.Hit(fault.Transient, method, sub.Name()); hit {
+			refused = append(refused, text)
+			continue
+		}
+		kept, keptTexts = append(kept, ids[i]), append(keptTexts, text)
+	}
+	return kept, keptTexts, refused
 }
 
 func parseAckIDs(field string, texts []string) ([]broker.AckID, error) {

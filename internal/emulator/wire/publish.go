@@ -54,6 +54,20 @@ func ParsePublish(b []byte) (topic string, messages []Message, err error) {
 	return topic, messages, err
 }
 
+// FirstField returns the string in field 1, which in most requests of the API is the name of what they are about; empty if
+// there is none.
+func FirstField(b []byte) string {
+	num, typ, n := protowire.ConsumeTag(b)
+	if n < 0 || num != 1 || typ != protowire.BytesType {
+		return ""
+	}
+	v, n := protowire.ConsumeBytes(b[n:])
+	if n < 0 {
+		return ""
+	}
+	return string(v)
+}
+
 // ParseMessage reads an encoded PubsubMessage. Its Body aliases b unless b holds fields that only the server may set.
 func ParseMessage(b []byte) (Message, error) {
 	var m Message
