@@ -16,8 +16,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"cloud.google.com/go/auth"
 )
 
 // closedPort returns an address at which nothing listens.
@@ -47,7 +45,7 @@ func TestMissingCredentialsAreNoticedAtStartWithTheCure(t *testing.T) {
 	if !errors.Is(err, ErrNoCredentials) || !strings.Contains(err.Error(), "gcloud auth application-default login") {
 		t.Fatalf("got %v", err)
 	}
-	if took := time.Since(begin); took > 2*tokenLimit || strings.Contains(err.Error(), "\n") {
+	if took := time.Since(begin); took > 10*time.Second || strings.Contains(err.Error(), "\n") {
 		t.Fatalf("after %s: %q", took, err)
 	}
 }
@@ -57,29 +55,6 @@ func TestACredentialsFileThatIsNotThereIsMissingToo(t *testing.T) {
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", filepath.Join(t.TempDir(), "key.json"))
 	if _, err := Dial(t.Context(), Options{}); !errors.Is(err, ErrNoCredentials) || !strings.Contains(err.Error(), "key.json") {
 		t.Fatalf("got %v", err)
-	}
-}
-
-func TestCredentialsAreRefusedOnlyByAnAnswer(t *testing.T) {
-	tests := []struct {
-		name    string
-		err     error
-		missing bool
-	}{
-		{"the account was deleted", &auth.Error{Response: &http.Response{StatusCode: http.StatusBadRequest}}, true},
-		{"the token server is busy", &auth.Error{Response: &http.Response{StatusCode: http.StatusTooManyRequests}}, false},
-		{"the token server is down", &auth.Error{Response: &http.Response{StatusCode: http.StatusServiceUnavailable}}, false},
-		{"the network is down", errors.New("dial tcp: connection refused"), false},
-	}
-	key := auth.NewCredentials(&auth.CredentialsOptions{JSON: []byte(`{}`)})
-	metadata := auth.NewCredentials(&auth.CredentialsOptions{})
-	for _, tt := range tests {
-		if got := missing(key, tt.err); got != tt.missing {
-			t.Errorf("%s: with a key, missing is %t", tt.name, got)
-		}
-		if !missing(metadata, tt.err) {
-			t.Errorf("%s: without a key and without the metadata server there is nothing", tt.name)
-		}
 	}
 }
 

@@ -8,10 +8,12 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"spillway/internal/adc"
 )
 
 // ErrNoCredentials is matched by Dial's error when there is nothing to authenticate with, or what there is was refused.
-var ErrNoCredentials = errors.New("no credentials for Cloud Monitoring")
+var ErrNoCredentials = adc.ErrMissing
 
 // ErrUnreachable is matched by Dial's error when a local server does not answer.
 var ErrUnreachable = errors.New("no monitoring server answers")

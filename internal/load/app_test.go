@@ -3,7 +3,6 @@ package load
 import (
 	"bytes"
 	"context"
-	"errors"
 	"net"
 	"regexp"
 	"strings"
@@ -132,8 +131,14 @@ func TestExplainNamesTheCure(t *testing.T) {
 			t.Errorf("%s: got %q, want %q in it", tt.code, err, tt.want)
 		}
 	}
-	err := noCredentials(errors.New("credentials: could not find default credentials. See https://…"))
-	if !strings.Contains(err.Error(), "gcloud auth application-default login") || !strings.Contains(err.Error(), "spillway emulator") {
+}
+
+func TestMissingCredentialsNameTheCure(t *testing.T) {
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", "")
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("GCE_METADATA_HOST", "127.0.0.1:9")
+	_, err := Dial(t.Context(), "")
+	if err == nil || !strings.Contains(err.Error(), "gcloud auth application-default login") || !strings.Contains(err.Error(), "spillway emulator") {
 		t.Errorf("got %q", err)
 	}
 }

@@ -13,8 +13,12 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
+	"spillway/internal/adc"
 	"spillway/internal/backlog"
 )
+
+// scope is what publishing needs.
+const scope = "https://www.googleapis.com/auth/pubsub"
 
 // EmulatorVariable is the environment variable that leads every Pub/Sub client to an emulator instead of the service.
 const EmulatorVariable = "PUBSUB_EMULATOR_HOST"
@@ -29,22 +33,20 @@ func Dial(ctx context.Context, emulator string) (*pubsub.TopicAdminClient, error
 			return nil, fmt.Errorf("%s %q: %w; give host:port", EmulatorVariable, emulator, err)
 		}
 		opts = append(opts, option.WithGRPCConn(conn))
+	} else {
+		creds, err := adc.Find(ctx, scope)
+		if err != nil {
+			return nil, fmt.Errorf("%w; run `gcloud auth application-default login` or set GOOGLE_APPLICATION_CREDENTIALS, "+
+				"or for a local run start `spillway emulator` and set %s", err, EmulatorVariable)
+		}
+		opts = append(opts, option.WithAuthCredentials(creds))
 	}
 	client, err := pubsub.NewTopicAdminClient(ctx, opts...)
 	if err != nil {
-		return nil, noCredentials(err)
+		return nil, fmt.Errorf("connecting to Pub/Sub: %w", oneLine(err))
 	}
 	client.CallOptions.Publish = nil
 	return client, nil
-}
-
-// noCredentials names the cures. The authentication library's error has no type of its own.
-func noCredentials(err error) error {
-	if !strings.Contains(err.Error(), "could not find default credentials") {
-		return fmt.Errorf("connecting to Pub/Sub: %w", oneLine(err))
-	}
-	return errors.New("no Google credentials were found; run `gcloud auth application-default login` or set GOOGLE_APPLICATION_CREDENTIALS, " +
-		"or for a local run start `spillway emulator` and set " + EmulatorVariable)
 }
 
 // explain turns an error of Publish into one line with its cure.

@@ -6,26 +6,23 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
 	vkit "cloud.google.com/go/pubsub/v2/apiv1"
 	"google.golang.org/api/option"
-	"google.golang.org/grpc"
+
+	"spillway/internal/adc"
 )
 
-// ErrNoCredentials is matched by the error of a client that found no Google credentials.
-var ErrNoCredentials = errors.New("no Google credentials were found; run `gcloud auth application-default login`, set GOOGLE_APPLICATION_CREDENTIALS, " +
-	"bind the pod's service account by Workload Identity, or set " + EmulatorVariable + " for an emulator")
+// ErrNoCredentials is matched by NewSubscriber's error when there is nothing to authenticate with.
+var ErrNoCredentials = adc.ErrMissing
 
-const (
-	// credentialsWait is how long a pod waits for its first credentials: GKE's metadata server is not there in a
-	// pod's first seconds.
-	credentialsWait = 30 * time.Second
-	// emulatorWait is how long an emulator that was asked for may take to answer.
-	emulatorWait = 3 * time.Second
-)
+// scope is what consuming needs.
+const scope = "https://www.googleapis.com/auth/pubsub"
+
+// emulatorWait is how long an emulator that was asked for may take to answer.
+const emulatorWait = 3 * time.Second
 
 // client is a generated client with the calls that run on it, so that it can be replaced while they end.
 type client struct {
@@ -33,27 +30,28 @@ type client struct {
 	calls sync.WaitGroup
 }
 
-// dial makes a client. It connects nothing, but without an emulator there must be credentials; in a pod these are
-// waited for.
-func dial(ctx context.Context, dialOptions []grpc.DialOption) (*client, error) {
-	opts := make([]option.ClientOption, 0, len(dialOptions))
-	for _, o := range dialOptions {
-		opts = append(opts, option.WithGRPCDialOption(o))
+// credentials returns what every connection of this process authenticates with; none for an emulator.
+func credentials(ctx context.Context) ([]option.ClientOption, error) {
+	if os.Getenv(EmulatorVariable) != "" {
+		return nil, nil
 	}
-	inPod := os.Getenv("KUBERNETES_SERVICE_HOST") != ""
-	for begin := time.Now(); ; sleep(ctx, time.Second) {
-		c, err := vkit.NewSubscriptionAdminClient(ctx, opts...)
-		switch {
-		case err == nil:
-			// The generated retries hide outcomes and have budgets of their own; the settler and the stream's loop retry.
-			c.CallOptions = &vkit.SubscriptionAdminCallOptions{}
-			return &client{SubscriptionAdminClient: c}, nil
-		case !noCredentials(err):
-			return nil, fmt.Errorf("making the Pub/Sub client: %w", err)
-		case !inPod || time.Since(begin) > credentialsWait || ctx.Err() != nil:
-			return nil, ErrNoCredentials
-		}
+	creds, err := adc.Find(ctx, scope)
+	if errors.Is(err, adc.ErrMissing) {
+		return nil, fmt.Errorf("%w; run `gcloud auth application-default login`, set GOOGLE_APPLICATION_CREDENTIALS, "+
+			"bind the pod's service account by Workload Identity, or set %s for an emulator", err, EmulatorVariable)
 	}
+	return []option.ClientOption{option.WithAuthCredentials(creds)}, err
+}
+
+// dial makes a client. It connects nothing yet.
+func dial(ctx context.Context, opts []option.ClientOption) (*client, error) {
+	c, err := vkit.NewSubscriptionAdminClient(ctx, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("making the Pub/Sub client: %w", err)
+	}
+	// The generated retries hide outcomes and have budgets of their own; the settler and the stream's loop retry.
+	c.CallOptions = &vkit.SubscriptionAdminCallOptions{}
+	return &client{SubscriptionAdminClient: c}, nil
 }
 
 // retire closes the client when its last call has ended.
@@ -80,12 +78,6 @@ func CheckEmulator(ctx context.Context) error {
 			return unreachable(host, err)
 		}
 	}
-}
-
-// noCredentials recognises the authentication library's error, which has no type of its own
-// (cloud.google.com/go/auth/credentials and golang.org/x/oauth2/google both say it in these words).
-func noCredentials(err error) bool {
-	return strings.Contains(err.Error(), "could not find default credentials")
 }
 
 // sleep waits for d or until ctx is done.

@@ -35,7 +35,7 @@ func (s *Subscriber) receive(ctx context.Context, in *inventory, set *settler) {
 			wait = firstWait
 		}
 		pause := wait/2 + rand.N(wait/2) //nolint:gosec // Jitter needs no secrecy.
-		s.report(err, pause)
+		s.report(err, time.Since(begin), pause)
 		longest := lastingWait
 		if passing(err) {
 			longest = passingWait
@@ -48,16 +48,20 @@ func (s *Subscriber) receive(ctx context.Context, in *inventory, set *settler) {
 	}
 }
 
-// report tells people and metrics why a stream ended. Servers end healthy streams every half hour or so: that is no news.
-func (s *Subscriber) report(err error, pause time.Duration) {
-	if passing(err) {
-		s.log.Info("the stream ended", zap.Error(err), zap.Duration("retry_in", pause.Round(time.Millisecond)))
+// report tells people and metrics why there is no stream. Servers end healthy streams every half hour or so: that is no
+// news.
+func (s *Subscriber) report(err error, lived, pause time.Duration) {
+	retry := zap.Duration("retry_in", pause.Round(time.Millisecond))
+	if passing(err) && lived > healthyAfter {
+		s.log.Info("the stream ended", zap.Error(err), retry)
 		return
 	}
-	err = explain(s.name, err)
-	s.state.fail(err)
-	s.metrics.restarts.WithLabelValues(s.opts.Subscription.ID, status.Code(rootStatus(err)).String()).Inc()
-	s.log.Warn("receiving failed", zap.Error(err), zap.Duration("retry_in", pause.Round(time.Millisecond)))
+	why := explain(s.name, err)
+	if !passing(err) {
+		s.state.fail(why)
+		s.metrics.restarts.WithLabelValues(s.opts.Subscription.ID, status.Code(rootStatus(err)).String()).Inc()
+	}
+	s.log.Warn("no stream", zap.Error(why), retry)
 }
 
 // passing says whether the end of a stream needs nobody's help.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"google.golang.org/api/option"
 
 	"spillway/internal/backlog"
 )
@@ -26,7 +27,7 @@ type Options struct {
 type Subscriber struct {
 	opts    Options
 	name    string // the subscription's full resource name
-	watch   *observer
+	dial    []option.ClientOption
 	state   *state
 	metrics *Metrics
 	log     *zap.Logger
@@ -37,15 +38,21 @@ type Subscriber struct {
 	retired sync.WaitGroup // clients that were replaced and are being closed
 }
 
-// NewSubscriber connects nothing yet, but finds credentials: without any its error matches ErrNoCredentials.
+// NewSubscriber opens no stream yet, but finds credentials: without any its error matches ErrNoCredentials.
 func NewSubscriber(ctx context.Context, opts Options, metrics *Metrics, log *zap.Logger) (*Subscriber, error) {
 	s := &Subscriber{
 		opts: opts, name: opts.Subscription.String(), state: &state{}, metrics: metrics,
 		log: log.With(zap.Stringer("subscription", opts.Subscription)),
 	}
-	s.watch = &observer{subscription: opts.Subscription.ID, metrics: metrics, state: s.state}
 	var err error
-	if s.current, err = dial(ctx, s.watch.dialOptions()); err != nil {
+	if s.dial, err = credentials(ctx); err != nil {
+		return nil, err
+	}
+	watch := &observer{subscription: opts.Subscription.ID, metrics: metrics, state: s.state}
+	for _, o := range watch.dialOptions() {
+		s.dial = append(s.dial, option.WithGRPCDialOption(o))
+	}
+	if s.current, err = dial(ctx, s.dial); err != nil {
 		return nil, err
 	}
 	metrics.start(opts.Subscription.ID)
@@ -103,7 +110,7 @@ func (s *Subscriber) call(f func(*client) error) error {
 // renew replaces the client, so that what comes next runs on a new connection: a stream that is opened anew on a
 // half-dead connection is dead too.
 func (s *Subscriber) renew(ctx context.Context) error {
-	fresh, err := dial(ctx, s.watch.dialOptions())
+	fresh, err := dial(ctx, s.dial)
 	if err != nil {
 		return err
 	}

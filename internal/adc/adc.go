@@ -1,0 +1,77 @@
+// Package adc finds Application Default Credentials and proves them with a first token, so that missing ones are
+// noticed at the start and not by the first call that needs them.
+package adc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/auth"
+	"cloud.google.com/go/auth/credentials"
+)
+
+// ErrMissing is matched by Find's error when there is nothing to authenticate with, or what there is was refused.
+var ErrMissing = errors.New("no Google credentials were found")
+
+const (
+	// tokenLimit bounds the fetching of the first token.
+	tokenLimit = 5 * time.Second
+	// podLimit is how long a pod waits for its credentials: GKE's metadata server is not there in its first seconds.
+	podLimit = 30 * time.Second
+)
+
+// Find returns the credentials for a scope. In a pod it waits for them for half a minute. When a key is there and only
+// the token server does not answer it returns them all the same: the calls will find out, and may be retried.
+func Find(ctx context.Context, scope string) (*auth.Credentials, error) {
+	inPod := os.Getenv("KUBERNETES_SERVICE_HOST") != ""
+	for begin := time.Now(); ; {
+		creds, err := prove(ctx, scope)
+		if err == nil || !inPod || time.Since(begin) > podLimit {
+			return creds, err
+		}
+		timer := time.NewTimer(time.Second)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, err
+		}
+	}
+}
+
+func prove(ctx context.Context, scope string) (*auth.Credentials, error) {
+	creds, err := credentials.DetectDefault(&credentials.DetectOptions{Scopes: []string{scope}})
+	if err != nil {
+		return nil, missing(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, tokenLimit)
+	defer cancel()
+	if _, err = creds.Token(ctx); err != nil && gone(creds, err) {
+		return nil, missing(err)
+	}
+	return creds, nil
+}
+
+// missing folds the library's error, which may have several lines, into one.
+func missing(err error) error {
+	return fmt.Errorf("%w (%s)", ErrMissing, strings.Join(strings.Fields(err.Error()), " "))
+}
+
+// gone tells credentials that do not exist or were refused from a network that is down. Without a key the metadata
+// server is the only source: when it does not answer, there are no credentials.
+func gone(creds *auth.Credentials, err error) bool {
+	if len(creds.JSON()) == 0 {
+		return true
+	}
+	refused, ok := errors.AsType[*auth.Error](err)
+	if !ok || refused.Response == nil {
+		return false
+	}
+	code := refused.Response.StatusCode
+	return code >= http.StatusBadRequest && code < http.StatusInternalServerError && code != http.StatusTooManyRequests
+}
