@@ -24,7 +24,7 @@ func collectorPercent(live uint64) int {
 	if live == 0 {
 		return maxPercent
 	}
-	return int(min(max(headroom*100/live, minPercent), maxPercent)) //nolint:gosec // between two small constants
+	return int(min(max(headroom*100/live, minPercent), maxPercent))
 }
 
 // ebb follows the size of the store and says when enough has been drained to give memory back.

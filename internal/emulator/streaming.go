@@ -182,7 +182,7 @@ func (c *call) receive(first *pubsubpb.StreamingPullRequest) {
 
 // checkLater refuses what only a stream's first request may set.
 func checkLater(req *pubsubpb.StreamingPullRequest) error {
-	field := ""
+	var field string
 	switch {
 	case req.GetSubscription() != "":
 		field = "subscription"

@@ -30,7 +30,7 @@ type Broker struct {
 func New(now func() time.Time) *Broker {
 	b := &Broker{now: now, topics: map[string]*Topic{}, subs: map[string]*Subscription{}}
 	start := now()
-	b.ids.Store(uint64(max(start.UnixMilli(), 0)) * 1000)       //nolint:gosec // positive after max
+	b.ids.Store(uint64(max(start.UnixMilli(), 0)) * 1000)
 	b.uids = uint32(start.UnixNano() / int64(time.Millisecond)) //nolint:gosec // the low bits are what is wanted
 	return b
 }

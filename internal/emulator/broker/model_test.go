@@ -38,8 +38,7 @@ type modelMessage struct {
 
 type modelStream struct {
 	*broker.Stream
-	limit  int64
-	closed bool
+	limit int64
 }
 
 func (m *modelMessage) unacked() bool { return m.state != "acked" }
@@ -322,7 +321,7 @@ func runModel(t *testing.T, seed uint64, edits []func(*pubsubpb.Subscription)) {
 		edit(config)
 	}
 	w.sub = must(w.CreateSubscription(config))(t)
-	m := &model{t: t, w: w, rng: rand.New(rand.NewPCG(seed, 1)), config: w.sub.Config()} //nolint:gosec // repeatable on purpose
+	m := &model{t: t, w: w, rng: rand.New(rand.NewPCG(seed, 1)), config: w.sub.Config()}
 	for m.step = range 1500 {
 		switch n := m.rng.IntN(100); {
 		case n < 12:

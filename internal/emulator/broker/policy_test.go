@@ -32,13 +32,14 @@ func TestRetryPolicyDoublesTheDelayUpToItsMaximum(t *testing.T) {
 	w := newWorld(t, retry(10*time.Second, 60*time.Second))
 	w.publish("a")
 	st := w.open(broker.Limits{})
-	for _, delay := range []time.Duration{10, 20, 40, 60, 60} {
+	for _, seconds := range []int{10, 20, 40, 60, 60} {
+		delay := time.Duration(seconds) * time.Second
 		m := drain(st)
 		expectTexts(t, m, "a")
 		w.nack(m...)
-		w.pass(delay*time.Second - 10*time.Millisecond)
+		w.pass(delay - 10*time.Millisecond)
 		if len(drain(st)) != 0 {
-			t.Fatalf("redelivered before %v s", int(delay))
+			t.Fatalf("redelivered before %v", delay)
 		}
 		w.expectBacklog(1)
 		w.pass(10 * time.Millisecond)

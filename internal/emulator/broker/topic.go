@@ -93,7 +93,7 @@ func (t *Topic) Rejected(code codes.Code) {
 func (t *Topic) attach(s *Subscription) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.subs = append(t.subs[:len(t.subs):len(t.subs)], s)
+	t.subs = append(slices.Clip(t.subs), s)
 }
 
 func (t *Topic) detach(s *Subscription) {

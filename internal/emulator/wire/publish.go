@@ -137,7 +137,7 @@ func fields(b []byte, f func(num protowire.Number, typ protowire.Type, v, raw []
 			return ErrMalformed
 		}
 		var v []byte
-		size := 0
+		var size int
 		if typ == protowire.BytesType {
 			v, size = protowire.ConsumeBytes(b[n:])
 		} else {

@@ -66,7 +66,7 @@ func AppendMessage(dst, body, id []byte, published int64) []byte {
 func AppendPublishResponse(dst []byte, first uint64, n int) []byte {
 	var digits [20]byte
 	for i := range n {
-		id := strconv.AppendUint(digits[:0], first+uint64(i), 10) //nolint:gosec // an index is never negative
+		id := strconv.AppendUint(digits[:0], first+uint64(i), 10)
 		dst = protowire.AppendTag(dst, 1, protowire.BytesType)
 		dst = protowire.AppendBytes(dst, id)
 	}
