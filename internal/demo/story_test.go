@@ -57,6 +57,14 @@ func TestRatesArePerRealSecondAtAnyPace(t *testing.T) {
 	}
 }
 
+func TestTheStoryIsToldToTheLastMessage(t *testing.T) {
+	for pace, want := range map[Pace]int64{defaultPace: 25*300 + 25*3000 + 75*100, fastPace: (25*300 + 25*3000 + 75*100) / 3} {
+		if due, last := offers().Schedule(pace)(time.Hour); due != want || !last {
+			t.Errorf("pace %g: %d messages, %t; want %d", float64(pace), due, last, want)
+		}
+	}
+}
+
 func TestTheBurstNeedsMoreThanTheMinimumAndLessThanTheMaximum(t *testing.T) {
 	const perPod = 200
 	for _, p := range offers() {

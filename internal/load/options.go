@@ -47,7 +47,7 @@ func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
 	fs.Int64Var(&o.Burst, "burst", o.Burst, "number of messages to publish at once, as fast as the server takes them")
 	fs.DurationVar(&o.For, "for", o.For, "time for which --rate lasts, such as 30s; 0 means until Ctrl-C")
 	fs.IntVar(&o.Size, "size", o.Size, "payload of each message in bytes")
-	fs.StringToStringVar(&o.Attributes, "attribute", o.Attributes, "attribute of each message as name=value; repeatable")
+	fs.StringToStringVar(&o.Attributes, "attribute", o.Attributes, "attribute of each message as `name=value`; repeatable")
 }
 
 // Validate returns every fault at once.
