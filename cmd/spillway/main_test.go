@@ -16,7 +16,7 @@ import (
 )
 
 // bin is where TestMain puts the programs.
-var bin string //nolint:gochecknoglobals // Built once for all tests.
+var bin string
 
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -24,11 +25,11 @@ func version() string {
 	if !ok {
 		return "spillway (unknown)"
 	}
-	text := "spillway " + info.Main.Version
+	words := []string{"spillway", info.Main.Version}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			text += " " + s.Value[:min(12, len(s.Value))]
+			words = append(words, s.Value[:min(12, len(s.Value))])
 		}
 	}
-	return text + " " + info.GoVersion
+	return strings.Join(append(words, info.GoVersion), " ")
 }

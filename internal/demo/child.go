@@ -61,5 +61,5 @@ func (c *child) stop() error {
 	return c.err
 }
 
-// url is where the child answers path.
-func (c *child) url(path string) string { return "http://" + c.address + path }
+// metrics is the URL of the child's metrics.
+func (c *child) metrics() string { return "http://" + c.address + "/metrics" }

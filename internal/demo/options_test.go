@@ -56,7 +56,7 @@ func TestOptions(t *testing.T) {
 
 func TestAMissingProgramIsNamedWithTheCure(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "spillway"), nil, 0o700); err != nil { //nolint:gosec // A program.
+	if err := os.WriteFile(filepath.Join(dir, "spillway"), nil, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "worker"), nil, 0o600); err != nil {

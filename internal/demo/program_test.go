@@ -21,8 +21,8 @@ func TestAProgramIsToldToEndAndWaitedFor(t *testing.T) {
 	if group, err := syscall.Getpgid(pid); err != nil || group != pid {
 		t.Errorf("the child %d is in the group %d (%v), not in its own", pid, group, err)
 	}
-	if c.url("/metrics") != "http://127.0.0.1:"+strconv.Itoa(pid)+"/metrics" {
-		t.Errorf("its address is %s", c.url("/metrics"))
+	if c.metrics() != "http://127.0.0.1:"+strconv.Itoa(pid)+"/metrics" {
+		t.Errorf("its address is %s", c.metrics())
 	}
 	if err := c.stop(); err != nil {
 		t.Errorf("stopping: %v", err)

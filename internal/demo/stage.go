@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -123,8 +124,8 @@ func (s *stage) onClose(f func() error) { s.closers = append(s.closers, f) }
 // strike ends everything in reverse order: workers, exporter, emulator, ledger. Nothing is left when it returns.
 func (s *stage) strike() error {
 	var errs []error
-	for i := len(s.closers) - 1; i >= 0; i-- {
-		errs = append(errs, s.closers[i]())
+	for _, end := range slices.Backward(s.closers) {
+		errs = append(errs, end())
 	}
 	s.closers = nil
 	return errors.Join(errs...)
@@ -132,13 +133,13 @@ func (s *stage) strike() error {
 
 // backlog asks the emulator for the truth.
 func (s *stage) backlog(ctx context.Context) Level {
-	v, err := scrape(ctx, s.client, s.emulator.url("/metrics"), trueBacklog, s.flow.labels())
+	v, err := scrape(ctx, s.client, s.emulator.metrics(), trueBacklog, s.flow.labels())
 	return Level{Messages: int64(v), Known: err == nil}
 }
 
 // monitoring asks the exporter for what Cloud Monitoring shows.
 func (s *stage) monitoring(ctx context.Context) (float64, error) {
-	return scrape(ctx, s.client, s.exporter.url("/metrics"), lateBacklog, s.flow.labels())
+	return scrape(ctx, s.client, s.exporter.metrics(), lateBacklog, s.flow.labels())
 }
 
 // observe looks at everything once.
@@ -154,7 +155,7 @@ func (s *stage) observe(ctx context.Context, elapsed time.Duration, failed int64
 // urls lists where to look.
 func (s *stage) urls() [][2]string {
 	list := [][2]string{
-		{"emulator", s.emulator.url("/metrics")}, {"exporter", s.exporter.url("/metrics")}, {"ledger", s.target},
+		{"emulator", s.emulator.metrics()}, {"exporter", s.exporter.metrics()}, {"ledger", s.target},
 	}
 	for _, w := range s.fleet.Addresses() {
 		list = append(list, [2]string{w[0], "http://" + w[1] + "/"})

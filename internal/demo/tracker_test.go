@@ -106,7 +106,9 @@ func TestTheHistoryHasAPointForEveryStep(t *testing.T) {
 	see(3*historyStep, Level{}, 4)       // Two steps were skipped.
 	want := []Point{
 		{Backlog: messagesOf(9), Replicas: 3},
-		{Replicas: 4}, {Replicas: 4}, {Replicas: 4},
+		{Replicas: 4},
+		{Replicas: 4},
+		{Replicas: 4},
 	}
 	if diff := cmp.Diff(want, tr.frame.History); diff != "" {
 		t.Error(diff)

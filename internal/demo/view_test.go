@@ -16,7 +16,7 @@ import (
 )
 
 // update rewrites the goldens: go test ./internal/demo -run TestGoldens -update.
-var update = flag.Bool("update", false, "rewrite testdata/*.golden") //nolint:gochecknoglobals // Flags of tests are.
+var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
 // told plays the story to a tracker with a simple model of workers and Monitoring, up to a moment of the story.
 func told(until time.Duration) Frame {
@@ -38,7 +38,7 @@ func told(until time.Duration) Frame {
 			latest:   Ages{P50: 52 * time.Millisecond, P99: 4200 * time.Millisecond, Known: true},
 			all:      Ages{P50: 2300 * time.Millisecond, P99: 11 * time.Second, Known: true},
 		})
-		if at%(time.Minute) == 0 {
+		if at%time.Minute == 0 {
 			late := Sync{At: at, Err: errors.New("nothing"), Decision: hpa.Decision{Reason: hpa.ReasonMetricError}}
 			if i := int((at - 3*time.Minute) / historyStep); at >= 3*time.Minute {
 				late = Sync{At: at, Backlog: float64(t.frame.History[i].Backlog.Messages), Decision: hpa.Decision{Reason: hpa.ReasonMetric}}

@@ -78,11 +78,13 @@ func TestErrorsAreOneLineWithTheCure(t *testing.T) {
 		want []string
 	}{
 		{
-			"a topic that does not exist", Options{Topic: "nosuch", Project: "shop", Burst: 1, Size: 1, Emulator: host},
+			"a topic that does not exist",
+			Options{Topic: "nosuch", Project: "shop", Burst: 1, Size: 1, Emulator: host},
 			[]string{"projects/shop/topics/nosuch does not exist", "spillway emulator --project shop --create nosuch"},
 		},
 		{
-			"an emulator that is not there", Options{Topic: "offers", Project: "shop", Burst: 1, Size: 1, Emulator: closed},
+			"an emulator that is not there",
+			Options{Topic: "offers", Project: "shop", Burst: 1, Size: 1, Emulator: closed},
 			[]string{"PUBSUB_EMULATOR_HOST", closed, "nothing answers there", "start an emulator with `spillway emulator`"},
 		},
 	}

@@ -75,7 +75,7 @@ func (p *Publisher) send(ctx context.Context, n int) ([]string, error) {
 
 // curable says whether the same request may succeed later: the codes that Pub/Sub's own clients retry for Publish.
 func curable(err error) bool {
-	switch status.Code(err) { //nolint:exhaustive // Every other code is final.
+	switch status.Code(err) {
 	case codes.Aborted, codes.Canceled, codes.Internal, codes.ResourceExhausted, codes.Unknown, codes.Unavailable, codes.DeadlineExceeded:
 		return true
 	default:

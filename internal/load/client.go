@@ -52,7 +52,7 @@ func Dial(ctx context.Context, emulator string) (*pubsub.TopicAdminClient, error
 // explain turns an error of Publish into one line with its cure.
 func explain(err error, topic backlog.Topic, emulator string) error {
 	cause := oneLine(err)
-	switch status.Code(err) { //nolint:exhaustive // Every other code speaks for itself.
+	switch status.Code(err) {
 	case codes.NotFound:
 		return fmt.Errorf("%s does not exist; %s", topic, createTopic(topic, emulator))
 	case codes.PermissionDenied:

@@ -17,7 +17,7 @@ func Of(w io.Writer) (Size, bool) {
 	if !ok || os.Getenv("TERM") == "dumb" {
 		return Size{}, false
 	}
-	fd := int(f.Fd()) //nolint:gosec // A file descriptor fits an int.
+	fd := int(f.Fd())
 	width, height, err := term.GetSize(fd)
 	if err != nil || width <= 0 || height <= 0 {
 		return Size{}, false

@@ -32,11 +32,13 @@ func TestDrawReplacesTheFrameBefore(t *testing.T) {
 	}{
 		{"the first frame does not move up", [][]string{{"a", "b"}}, "\ra\x1b[K\n\rb\x1b[K\n\x1b[J"},
 		{
-			"the next one goes over it", [][]string{{"a", "b"}, {"c", "d"}},
+			"the next one goes over it",
+			[][]string{{"a", "b"}, {"c", "d"}},
 			"\ra\x1b[K\n\rb\x1b[K\n\x1b[J\x1b[2A\rc\x1b[K\n\rd\x1b[K\n\x1b[J",
 		},
 		{
-			"a shorter one erases what is below", [][]string{{"a", "b"}, {"c"}},
+			"a shorter one erases what is below",
+			[][]string{{"a", "b"}, {"c"}},
 			"\ra\x1b[K\n\rb\x1b[K\n\x1b[J\x1b[2A\rc\x1b[K\n\x1b[J",
 		},
 	}
