@@ -22,6 +22,7 @@ type show struct {
 	view   view
 	screen *terminal.Screen // Nil unless out is a terminal.
 	next   time.Duration    // When the next line is due.
+	faults int              // How many have had their line.
 }
 
 func newShow(out io.Writer, v view) *show {
@@ -38,6 +39,10 @@ func (s *show) draw(f Frame) {
 		_ = s.screen.Draw(s.view.render(f, size.Width), size)
 		return
 	}
+	for _, fault := range f.Faults[s.faults:] {
+		fmt.Fprintln(s.out, "! "+fault)
+	}
+	s.faults = len(f.Faults)
 	if f.Elapsed >= s.next {
 		fmt.Fprintln(s.out, s.view.line(f))
 		s.next = f.Elapsed.Truncate(linePeriod) + linePeriod
