@@ -98,7 +98,7 @@ func deliveryQuestions() map[string]question {
 			}
 			return data(s.pull(s.sub, 1))
 		}, documented: "a"},
-		"one deadline passes, one is extended": {ask: func(s *side) string {
+		"one deadline passes and one is extended": {ask: func(s *side) string {
 			s.send("", "a", "b")
 			for _, m := range s.pull(s.sub, 2) {
 				if string(m.GetMessage().GetData()) == "b" {

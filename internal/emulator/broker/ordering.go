@@ -95,6 +95,9 @@ func (s *Subscription) takeKeyed(st *Stream) *entry {
 			}
 			if k.queue != q || !k.deliverable() {
 				q.pop() // left behind when the key moved on
+				if k.queue == q {
+					k.queue = nil
+				}
 				continue
 			}
 			e := k.next

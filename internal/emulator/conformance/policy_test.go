@@ -46,6 +46,7 @@ func deadLetters(w *world) string {
 	var attempts []string
 	for range 5 {
 		m := w.pullOne()
+		w.Logf("%v", m)
 		attempts = append(attempts, fmt.Sprint(m.GetDeliveryAttempt()))
 		w.must(w.modify(0, m.GetAckId()))
 	}
