@@ -37,11 +37,27 @@ type inventory struct {
 	ready  []*item
 	// queues holds, for each ordering key that has a message out, those that wait behind it.
 	queues map[string][]*item
+	// blocks holds the ordering keys whose nacked message has not come back yet.
+	blocks map[string]*block
 	closed bool
 }
 
+// block keeps the order of a key after a nack. What the server had sent before it knew of the nack arrives ahead of the
+// nacked message; it is held, and forgotten when that one comes back, because the server sends the rest anew behind it.
+// The server has taken its leases back, so what is held does not count as outstanding: if it did, it could fill the
+// window and keep the nacked message itself from being read.
+type block struct {
+	first string // ID of the nacked message
+	until time.Time
+	held  []*item
+}
+
+// blockTime is how long messages that were on their way at a nack may take to arrive. A message that has not come back by
+// then (it is dead-lettered, or its retry is delayed) no longer blocks its key, and what was held is nacked.
+const blockTime = 2 * time.Second
+
 func newInventory() *inventory {
-	in := &inventory{items: map[string]*item{}, queues: map[string][]*item{}}
+	in := &inventory{items: map[string]*item{}, queues: map[string][]*item{}, blocks: map[string]*block{}}
 	in.work, in.change = sync.NewCond(&in.mu), sync.NewCond(&in.mu)
 	return in
 }
@@ -57,20 +73,77 @@ func (in *inventory) add(it *item) bool {
 			here.ackID, here.again = it.ackID, here.fate == acked
 			return false
 		}
-		in.bytes -= here.size
 	}
-	in.items[it.delivery.ID] = it
-	in.bytes += it.size
-	if it.key != "" {
-		if waiting, busy := in.queues[it.key]; busy {
-			in.queues[it.key] = append(waiting, it)
-			return true
-		}
-		in.queues[it.key] = nil
+	if it.key != "" && in.hold(it) {
+		return true
+	}
+	in.put(it)
+	if it.key != "" && !in.turn(it) {
+		return true
 	}
 	in.ready = append(in.ready, it)
 	in.work.Signal()
 	return true
+}
+
+// put counts an item as outstanding, in place of an earlier delivery of its message.
+func (in *inventory) put(it *item) {
+	if here, ok := in.items[it.delivery.ID]; ok {
+		in.bytes -= here.size
+	}
+	in.items[it.delivery.ID] = it
+	in.bytes += it.size
+}
+
+// hold keeps an item back while its key is blocked. The message that the key waits for ends the block.
+func (in *inventory) hold(it *item) bool {
+	b, blocked := in.blocks[it.key]
+	if !blocked {
+		return false
+	}
+	if b.first == it.delivery.ID {
+		delete(in.blocks, it.key)
+		return false
+	}
+	b.held = append(b.held, it)
+	return true
+}
+
+// turn says whether an item with an ordering key may be handled now; if not, it waits in its place.
+func (in *inventory) turn(it *item) bool {
+	waiting, busy := in.queues[it.key]
+	if busy {
+		in.queues[it.key] = append(waiting, it)
+		return false
+	}
+	in.queues[it.key] = nil
+	return true
+}
+
+// forget drops an item, unless it was replaced by its redelivery.
+func (in *inventory) forget(it *item) {
+	if in.items[it.delivery.ID] == it {
+		delete(in.items, it.delivery.ID)
+		in.bytes -= it.size
+	}
+}
+
+// unblock ends the blocks that are over at now and returns what they held, for a nack.
+func (in *inventory) unblock(now time.Time) (held []*item) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for key, b := range in.blocks {
+		if b.until.After(now) {
+			continue
+		}
+		for _, it := range b.held {
+			it.fate = nacked
+			in.put(it)
+		}
+		held = append(held, b.held...)
+		delete(in.blocks, key)
+	}
+	return held
 }
 
 // next waits for a message that is ready. It returns nil when the inventory is closed.
@@ -89,9 +162,10 @@ func (in *inventory) next() *item {
 	return it
 }
 
-// settle notes that an item's fate is decided and returns the items that share it: after a nack, those of its ordering
-// key that wait behind it, because the server delivers them anew in order. After an ack the next of the key is ready.
-func (in *inventory) settle(it *item, ack bool) []*item {
+// settle notes that an item's fate was decided at now and returns the items that share it: after a nack, those of its
+// ordering key that wait behind it, because the server delivers them anew in order. After an ack the next of the key is
+// ready.
+func (in *inventory) settle(it *item, ack bool, now time.Time) []*item {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	it.fate = nacked
@@ -104,10 +178,16 @@ func (in *inventory) settle(it *item, ack bool) []*item {
 	waiting := in.queues[it.key]
 	if !ack || len(waiting) == 0 {
 		delete(in.queues, it.key)
+	}
+	if !ack {
+		in.blocks[it.key] = &block{first: it.delivery.ID, until: now.Add(blockTime)}
 		for _, w := range waiting {
 			w.fate = nacked
 		}
 		return waiting
+	}
+	if len(waiting) == 0 {
+		return nil
 	}
 	in.queues[it.key] = waiting[1:]
 	in.ready = append(in.ready, waiting[0])
@@ -125,9 +205,8 @@ func (in *inventory) remove(items []*item) (again []*item) {
 		case it.again:
 			it.again = false
 			again = append(again, it)
-		case in.items[it.delivery.ID] == it:
-			delete(in.items, it.delivery.ID)
-			in.bytes -= it.size
+		default:
+			in.forget(it)
 		}
 	}
 	in.change.Broadcast()

@@ -10,11 +10,6 @@ import (
 )
 
 const (
-	// leaseExtension is what each extension asks for: it bridges an outage of that length, and bounds how long the
-	// messages of a killed process stay stuck.
-	leaseExtension = time.Minute
-	// leaseRenewal is when the next extension goes out. The half that is left covers a failed attempt and its retry.
-	leaseRenewal = leaseExtension / 2
 	// keeperTick is how often leases are looked at. A message that is settled within the first tick needs no call.
 	keeperTick = time.Second
 	// maxIDs bounds one request: 2500 ack IDs of 200 bytes are just below the service's 512 KiB.
@@ -23,13 +18,16 @@ const (
 	callTimeout = 30 * time.Second
 )
 
-// keeper extends the leases of everything in the inventory. Each request has a goroutine of its own, so that a call that
+// keeper extends the leases of everything in the inventory when half of their time is over; the other half covers a
+// failed attempt and its retry. Each request has a goroutine of its own, so that a call that
 // hangs delays no other.
 type keeper struct {
 	inventory *inventory
 	api       api
+	extension time.Duration // what each extension asks for
 	maxLease  time.Duration
 	expired   func(n int)
+	unblock   func(now time.Time)
 }
 
 // run keeps leases until ctx is done and its calls have ended.
@@ -43,8 +41,9 @@ func (k *keeper) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			due, expired := k.inventory.takeDue(now, leaseRenewal, k.maxLease)
+			due, expired := k.inventory.takeDue(now, k.extension/2, k.maxLease)
 			k.expired(expired)
+			k.unblock(now)
 			for chunk := range slices.Chunk(due, maxIDs) {
 				calls.Go(func() { k.extend(ctx, chunk) })
 			}
@@ -55,7 +54,7 @@ func (k *keeper) run(ctx context.Context) {
 func (k *keeper) extend(ctx context.Context, items []*item) {
 	bounded, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if err := k.api.modack(bounded, k.inventory.ids(items), leaseExtension); err != nil && ctx.Err() == nil {
+	if err := k.api.modack(bounded, k.inventory.ids(items), k.extension); err != nil && ctx.Err() == nil {
 		_, refused := sort(items, k.inventory.ids(items), err)
 		if len(refused) < len(items) {
 			k.inventory.retryLease(items, time.Now())

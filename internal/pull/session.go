@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// pingInterval and pingAnswer are the protocol's: the client pings every 30 s, and a server that has ever answered
-	// and now says nothing for 10 s is not there any more.
+	// pingInterval and pingAnswer find a dead path: a server that has ever answered a ping and now says nothing for 10 s
+	// after one is not there any more.
 	pingInterval = 30 * time.Second
 	pingAnswer   = 10 * time.Second
 	// closing bounds the wait for what is on its way when receiving stops.
@@ -70,7 +70,7 @@ func (s *Subscriber) session(ctx context.Context, in *inventory, set *settler) e
 // first is the request that opens the stream and declares the window.
 func (n *session) first() *pubsubpb.StreamingPullRequest {
 	return &pubsubpb.StreamingPullRequest{
-		Subscription: n.name, StreamAckDeadlineSeconds: int32(leaseExtension / time.Second), ProtocolVersion: 1,
+		Subscription: n.name, StreamAckDeadlineSeconds: int32(n.opts.LeaseExtension / time.Second), ProtocolVersion: 1,
 		MaxOutstandingMessages: int64(n.opts.MaxOutstandingMessages), MaxOutstandingBytes: int64(n.opts.MaxOutstandingBytes),
 	}
 }
@@ -120,7 +120,7 @@ func (n *session) confirm(ctx context.Context, items []*item) []*item {
 	for i, it := range items {
 		ids[i] = it.ackID
 	}
-	retry, refused := sort(items, ids, n.modack(bounded, ids, leaseExtension))
+	retry, refused := sort(items, ids, n.modack(bounded, ids, n.opts.LeaseExtension))
 	return without(items, append(retry, refused...))
 }
 
@@ -140,9 +140,9 @@ func (n *session) lend(r *pubsubpb.ReceivedMessage) *item {
 
 // tend sends the stream's pings, ends it when they are not answered, and closes it when ctx is done.
 func (n *session) tend(ctx, life context.Context, end context.CancelCauseFunc) {
-	ping := time.NewTicker(pingInterval)
+	ping := time.NewTicker(n.pingInterval)
 	defer ping.Stop()
-	answer := time.NewTimer(pingInterval)
+	answer := time.NewTimer(n.pingAnswer)
 	answer.Stop()
 	defer answer.Stop()
 	for {
@@ -155,7 +155,7 @@ func (n *session) tend(ctx, life context.Context, end context.CancelCauseFunc) {
 		case <-ping.C:
 			if n.stream.Send(&pubsubpb.StreamingPullRequest{}) == nil {
 				n.heard.asked()
-				answer.Reset(pingAnswer)
+				answer.Reset(n.pingAnswer)
 			}
 		case <-answer.C:
 			if n.pings.Load() && n.heard.silent() {

@@ -46,14 +46,24 @@ func newSettler(in *inventory, a api, window int, lost func(string, int), log *z
 
 // settle decides an item's fate and, after a nack, that of the messages that wait behind it. It never blocks.
 func (s *settler) settle(it *item, ack bool) {
-	followers := s.inventory.settle(it, ack)
+	followers := s.inventory.settle(it, ack, time.Now())
+	if ack {
+		s.enqueue([]*item{it}, nil)
+		return
+	}
+	s.enqueue(nil, append([]*item{it}, followers...))
+}
+
+// unblock nacks what has waited too long behind a nacked message of its ordering key.
+func (s *settler) unblock(now time.Time) { s.enqueue(nil, s.inventory.unblock(now)) }
+
+func (s *settler) enqueue(acks, nacks []*item) {
+	if len(acks)+len(nacks) == 0 {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if ack {
-		s.acks = append(s.acks, it)
-	} else {
-		s.nacks = append(append(s.nacks, it), followers...)
-	}
+	s.acks, s.nacks = append(s.acks, acks...), append(s.nacks, nacks...)
 	notify(s.first)
 	if len(s.acks)+len(s.nacks) >= s.batch {
 		notify(s.full)

@@ -19,6 +19,9 @@ type Options struct {
 	// waiting together.
 	MaxOutstandingMessages int
 	MaxOutstandingBytes    int
+	// LeaseExtension is how long a lease lasts unless it is extended, 10 to 600 s: it bridges an outage of that length, and
+	// bounds how long the messages of a killed process stay stuck.
+	LeaseExtension time.Duration
 	// MaxLease is how long the lease of a message that is not settled is kept at the most.
 	MaxLease time.Duration
 }
@@ -32,6 +35,8 @@ type Subscriber struct {
 	metrics *Metrics
 	log     *zap.Logger
 	pings   atomic.Bool // the server has answered a ping: from then on it is held to it
+	// Tests shorten these two.
+	pingInterval, pingAnswer time.Duration
 
 	mu      sync.Mutex
 	current *client
@@ -42,7 +47,8 @@ type Subscriber struct {
 func NewSubscriber(ctx context.Context, opts Options, metrics *Metrics, log *zap.Logger) (*Subscriber, error) {
 	s := &Subscriber{
 		opts: opts, name: opts.Subscription.String(), state: &state{}, metrics: metrics,
-		log: log.With(zap.Stringer("subscription", opts.Subscription)),
+		log:          log.With(zap.Stringer("subscription", opts.Subscription)),
+		pingInterval: pingInterval, pingAnswer: pingAnswer,
 	}
 	var err error
 	if s.dial, err = credentials(ctx); err != nil {
@@ -69,7 +75,7 @@ func (s *Subscriber) Ready() error { return s.state.ready(time.Now()) }
 func (s *Subscriber) Run(ctx context.Context, handle func(*Delivery)) error {
 	in := newInventory()
 	set := newSettler(in, s, s.opts.MaxOutstandingMessages, s.unconfirmed, s.log)
-	keep := &keeper{inventory: in, api: s, maxLease: s.opts.MaxLease, expired: s.expired}
+	keep := &keeper{inventory: in, api: s, extension: s.opts.LeaseExtension, maxLease: s.opts.MaxLease, expired: s.expired, unblock: set.unblock}
 	calls, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var parts sync.WaitGroup
 	parts.Go(func() { keep.run(calls) })
@@ -82,6 +88,7 @@ func (s *Subscriber) Run(ctx context.Context, handle func(*Delivery)) error {
 		})
 	}
 	s.receive(ctx, in, set)
+	set.unblock(time.Now().Add(blockTime)) // Nothing comes any more.
 	in.waitEmpty(calls)
 	in.close()
 	stop()

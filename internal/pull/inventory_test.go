@@ -1,0 +1,174 @@
+package pull
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"spillway/internal/backlog"
+)
+
+// received makes an item as a stream would: a message with an ordering key under an ack ID.
+func received(id, ackID, key string) *item {
+	return &item{
+		delivery: NewDelivery(backlog.Message{ID: id}, func(bool) {}), ackID: ackID, key: key, size: 10,
+		born: time.Now(), due: time.Now(),
+	}
+}
+
+// expectNext takes what is ready, without waiting.
+func expectNext(t *testing.T, in *inventory, want ...string) {
+	t.Helper()
+	var got []string
+	for len(in.ready) > 0 {
+		got = append(got, in.next().delivery.ID)
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("ready are %v, want %v", got, want)
+	}
+}
+
+func TestARedeliveryIsNotHandledTwice(t *testing.T) {
+	t.Run("while the message is out only its ack ID is renewed", func(t *testing.T) {
+		in := newInventory()
+		first := received("m", "ack-1", "")
+		if !in.add(first) || in.add(received("m", "ack-2", "")) {
+			t.Fatal("the first must be new and the second not")
+		}
+		expectNext(t, in, "m")
+		if ids := in.ids([]*item{first}); ids[0] != "ack-2" {
+			t.Fatalf("the ack ID is %s", ids[0])
+		}
+	})
+	t.Run("after an ack it is acked under its new ID too", func(t *testing.T) {
+		in := newInventory()
+		it := received("m", "ack-1", "")
+		in.add(it)
+		in.settle(it, true, time.Now())
+		if in.add(received("m", "ack-2", "")) {
+			t.Fatal("an acked message is not handled again")
+		}
+		if again := in.remove([]*item{it}); len(again) != 1 || in.ids(again)[0] != "ack-2" {
+			t.Fatalf("to be acked again: %v", again)
+		}
+		if again := in.remove([]*item{it}); len(again) != 0 || len(in.items) != 0 || in.bytes != 0 {
+			t.Fatalf("after the second ack %d items of %d bytes are left", len(in.items), in.bytes)
+		}
+	})
+	t.Run("after a nack it is a new message, even before the nack is confirmed", func(t *testing.T) {
+		in := newInventory()
+		old := received("m", "ack-1", "")
+		in.add(old)
+		expectNext(t, in, "m")
+		in.settle(old, false, time.Now())
+		if !in.add(received("m", "ack-2", "")) {
+			t.Fatal("the redelivery of a nacked message is lost")
+		}
+		in.remove([]*item{old})
+		expectNext(t, in, "m")
+		if len(in.items) != 1 || in.bytes != 10 {
+			t.Fatalf("%d items of %d bytes", len(in.items), in.bytes)
+		}
+	})
+}
+
+func TestOrderingKeys(t *testing.T) {
+	in := newInventory()
+	a1, a2, a3 := received("a1", "1", "a"), received("a2", "2", "a"), received("a3", "3", "a")
+	for _, it := range []*item{a1, a2, received("b1", "4", "b"), a3, received("free", "5", "")} {
+		in.add(it)
+	}
+	expectNext(t, in, "a1", "b1", "free") // One of each key, and whatever has none.
+	in.settle(a1, true, time.Now())
+	expectNext(t, in, "a2")
+	begin := time.Now()
+	if followers := in.settle(a2, false, begin); len(followers) != 1 || followers[0] != a3 {
+		t.Fatalf("the nack of a2 must take a3 along, got %v", followers)
+	}
+	expectNext(t, in)
+	// a4 was on its way when a2 was nacked. The server delivers a2, a3 and a4 anew, in order.
+	in.add(received("a4", "6", "a"))
+	expectNext(t, in)
+	a2 = received("a2", "7", "a")
+	in.add(a2)
+	in.add(received("a3", "8", "a"))
+	in.add(received("a4", "9", "a"))
+	expectNext(t, in, "a2")
+	in.settle(a2, true, begin)
+	expectNext(t, in, "a3")
+	if len(in.queues["a"]) != 1 {
+		t.Fatalf("a4 waits once, got %d", len(in.queues["a"]))
+	}
+}
+
+func TestANackedMessageThatDoesNotComeBackBlocksItsKeyOnlyForAMoment(t *testing.T) {
+	in := newInventory()
+	begin := time.Now()
+	a1, a2 := received("a1", "1", "a"), received("a2", "2", "a")
+	in.add(a1)
+	expectNext(t, in, "a1")
+	in.settle(a1, false, begin) // Its last attempt: the server dead-letters it.
+	in.add(a2)
+	expectNext(t, in)
+	if held := in.unblock(begin.Add(blockTime - 1)); len(held) != 0 {
+		t.Fatal("too early")
+	}
+	if held := in.unblock(begin.Add(blockTime)); len(held) != 1 || held[0] != a2 {
+		t.Fatalf("a2 must be nacked, got %v", held)
+	}
+	in.add(received("a2", "3", "a"))
+	expectNext(t, in, "a2")
+}
+
+func TestRoomAndEmptiness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newInventory()
+		a, b := received("a", "1", ""), received("b", "2", "")
+		in.add(a)
+		in.add(b)
+		room, empty := make(chan struct{}), make(chan struct{})
+		go func() { in.waitRoom(t.Context(), 2, 1000); close(room) }()
+		go func() { in.waitEmpty(t.Context()); close(empty) }()
+		synctest.Wait()
+		if closed(room) || closed(empty) {
+			t.Fatal("the window is full")
+		}
+		in.remove([]*item{a})
+		synctest.Wait()
+		if !closed(room) || closed(empty) {
+			t.Fatal("one has left: there is room, but it is not empty")
+		}
+		in.remove([]*item{b})
+		synctest.Wait()
+		if !closed(empty) {
+			t.Fatal("it is empty")
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		in := newInventory()
+		in.add(received("a", "1", ""))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { in.waitRoom(ctx, 100, 10); close(done) }()
+		synctest.Wait()
+		if closed(done) {
+			t.Fatal("the byte window is full")
+		}
+		cancel()
+		synctest.Wait()
+		if !closed(done) {
+			t.Fatal("the context ends the wait")
+		}
+	})
+}
+
+func closed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
