@@ -17,20 +17,30 @@ import (
 func adminCases() []testCase {
 	const rpc = "reference/rpc/google.pubsub.v1#"
 	return []testCase{
-		{name: "what a subscription is when nothing is said",
-			documented: "deadline 10 s, retention 168h0m0s, expires after 744h0m0s, active", source: "subscription-properties",
-			observe: defaultsOfASubscription},
-		{name: "a topic that is deleted",
-			documented: "its subscription stays, with topic _deleted-topic_ and its messages", source: "delete-topic", observe: deletedTopic},
+		{
+			name:       "what a subscription is when nothing is said",
+			documented: "deadline 10 s, retention 168h0m0s, expires after 744h0m0s, active", official: "deadline 10 s, retention 168h0m0s, expires after 0s, state_unspecified", source: "subscription-properties",
+			observe: defaultsOfASubscription,
+		},
+		{
+			name:       "a topic that is deleted",
+			documented: "its subscription stays, with topic _deleted-topic_ and its messages", source: "delete-topic", observe: deletedTopic,
+		},
 		{name: "lists in pages", documented: "5 topics in name's order, 5 subscriptions", source: rpc + "listtopicsrequest", observe: pages},
-		{name: "updating a subscription by its mask", documented: "deadline 30 s, labels kept", source: rpc + "updatesubscriptionrequest",
-			observe: updatedByMask},
-		{name: "a detached subscription", documented: "pulls: FailedPrecondition, messages gone, detached: true", source: "detach-subscriptions",
-			observe: detached},
-		{name: "testing permissions", documented: "all that the caller has", source: "access-control", observe: permissions},
-		{name: "a schema", documented: "OK", source: "schemas", observe: schema},
-		{name: "REST by the API's HTTP annotations", documented: "topic 200, publish 200, pull 200 with the message, unknown 404 NOT_FOUND",
-			source: "reference/rest", observe: rest},
+		{
+			name: "updating a subscription by its mask", documented: "deadline 30 s, labels kept", source: rpc + "updatesubscriptionrequest",
+			observe: updatedByMask,
+		},
+		{
+			name: "a detached subscription", documented: "pulls: FailedPrecondition, messages gone, detached: true", official: "detaching: Unimplemented", source: "detach-subscriptions",
+			observe: detached,
+		},
+		{name: "testing permissions", documented: "all that the caller has", official: "Unimplemented", source: "access-control", observe: permissions},
+		{name: "a schema", documented: "OK", spillway: "Unimplemented", source: "schemas", observe: schema},
+		{
+			name: "REST by the API's HTTP annotations", documented: "topic 200, publish 200, pull 200 with the message, unknown 404 NOT_FOUND",
+			source: "reference/rest", observe: rest,
+		},
 	}
 }
 

@@ -18,10 +18,14 @@ func clientCases() []testCase {
 	return []testCase{
 		{name: "the client's Publisher and Subscriber", documented: all, source: "pull", observe: receiveAll(nothing, "")},
 		{name: "the client with ordering", documented: all + ", each key in order", source: "ordering", observe: receiveAll(ordered, "k")},
-		{name: "the client with exactly-once delivery", documented: all + ", every ack confirmed", source: "exactly-once-delivery",
-			observe: receiveAll(exactlyOnce, "")},
-		{name: "the client with ordering and exactly-once delivery", documented: all + ", each key in order, every ack confirmed",
-			source: "exactly-once-delivery", observe: receiveAll(both, "k")},
+		{
+			name: "the client with exactly-once delivery", documented: all + ", every ack confirmed", source: "exactly-once-delivery",
+			observe: receiveAll(exactlyOnce, ""),
+		},
+		{
+			name: "the client with ordering and exactly-once delivery", documented: all + ", each key in order, every ack confirmed",
+			source: "exactly-once-delivery", observe: receiveAll(both, "k"),
+		},
 	}
 }
 

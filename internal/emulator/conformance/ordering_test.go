@@ -13,10 +13,14 @@ func orderingCases() []testCase {
 	return []testCase{
 		{name: "messages of one ordering key", documented: "0 1 2 3 4 5 6 7 8 9", source: "ordering", observe: inOrder},
 		{name: "messages of one ordering key in several publishes", documented: "0 1 2 3 4 5 6 7 8 9", source: "ordering", observe: inOrderOfPublishes},
-		{name: "a nack with ordering", documented: "0 comes again, and so do the later messages of its key: 0 1 2 3", source: "ordering",
-			official: "0 comes again alone: 0", observe: nackedInOrder},
-		{name: "a nack with ordering and other keys", documented: "the other key's messages do not come again", source: "ordering",
-			observe: nackedBesideAnotherKey},
+		{
+			name: "a nack with ordering", documented: "0 comes again, and so do the later messages of its key: 0 1 2 3", source: "ordering",
+			official: "0 comes again alone: 0", observe: nackedInOrder,
+		},
+		{
+			name: "a nack with ordering and other keys", documented: "the other key's messages do not come again", source: "ordering",
+			observe: nackedBesideAnotherKey,
+		},
 	}
 }
 

@@ -11,17 +11,27 @@ import (
 
 func policyCases() []testCase {
 	return []testCase{
-		{name: "delivery attempts without a dead-letter policy", documented: "0, 0", source: "dead-letter-topics#track-delivery-attempts",
-			observe: attemptsWithoutPolicy},
-		{name: "delivery attempts and the dead-letter topic",
+		{
+			name: "delivery attempts without a dead-letter policy", documented: "0, 0", source: "dead-letter-topics#track-delivery-attempts",
+			observe: attemptsWithoutPolicy,
+		},
+		{
+			name:       "delivery attempts and the dead-letter topic",
 			documented: "attempts 1 2 3 4 5, then forwarded with its data, 5 deliveries, subscription billing and the project",
-			source:     "dead-letter-topics", observe: deadLetters},
-		{name: "the first retry back-off", documented: "after 3s", source: "handling-failures#exponential_backoff", official: "at once",
-			observe: func(w *world) string { return retryBackoff(w)[0] }},
-		{name: "a filter", documented: "gold messages only", source: "subscription-message-filter", official: "gold and silver messages",
-			observe: filtered},
-		{name: "what a filter leaves out", documented: "is acknowledged by itself", source: "subscription-message-filter",
-			official: "is delivered", observe: leftOut},
+			source:     "dead-letter-topics", observe: deadLetters,
+		},
+		{
+			name: "the first retry back-off", documented: "after 3s", source: "handling-failures#exponential_backoff", official: "at once",
+			observe: retryBackoff,
+		},
+		{
+			name: "a filter", documented: "gold messages only", source: "subscription-message-filter", official: "gold and silver messages",
+			observe: filtered,
+		},
+		{
+			name: "what a filter leaves out", documented: "is acknowledged by itself", source: "subscription-message-filter",
+			official: "is delivered", observe: leftOut,
+		},
 	}
 }
 
@@ -46,9 +56,11 @@ func deadLetters(w *world) string {
 	var attempts []string
 	for range 5 {
 		m := w.pullOne()
-		w.Logf("%v", m)
 		attempts = append(attempts, fmt.Sprint(m.GetDeliveryAttempt()))
 		w.must(w.modify(0, m.GetAckId()))
+	}
+	if got := w.pull(1, quiet); len(got) > 0 { // and a pull it takes: the official emulator forwards when it looks for messages
+		return fmt.Sprintf("attempt %d", got[0].GetDeliveryAttempt())
 	}
 	m := dead.pullOne().GetMessage()
 	const prefix = "CloudPubSubDeadLetterSource"
@@ -64,7 +76,7 @@ func deadLetters(w *world) string {
 }
 
 // retryBackoff nacks a message and says when it came again. The minimum is 3 s, the maximum too.
-func retryBackoff(w *world) []string {
+func retryBackoff(w *world) string {
 	w.setUp(func(c *pubsubpb.Subscription) {
 		c.RetryPolicy = &pubsubpb.RetryPolicy{MinimumBackoff: durationpb.New(3 * time.Second), MaximumBackoff: durationpb.New(3 * time.Second)}
 	})
@@ -72,7 +84,7 @@ func retryBackoff(w *world) []string {
 	m := w.pullOne()
 	w.must(w.modify(0, m.GetAckId()))
 	_, after := w.redelivery()
-	return []string{roughly(after, 3*time.Second)}
+	return roughly(after, 3*time.Second)
 }
 
 // publishTiers publishes a gold and a silver message to a subscription that wants gold.

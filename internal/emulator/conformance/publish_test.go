@@ -9,11 +9,15 @@ import (
 
 func publishCases() []testCase {
 	return []testCase{
-		{name: "what comes out is what went in", documented: "data, attributes, ordering key, id and time as published",
-			source: "publisher", observe: roundTrip},
+		{
+			name: "what comes out is what went in", documented: "data, attributes, ordering key, id and time as published",
+			source: "publisher", observe: roundTrip,
+		},
 		{name: "every subscription gets every message", documented: "billing 3, audit 3", source: "pubsub-basics", observe: fanOut},
-		{name: "messages published before the subscription was made", documented: "not delivered", source: "subscription-overview",
-			observe: publishedBefore},
+		{
+			name: "messages published before the subscription was made", documented: "not delivered", source: "subscription-overview",
+			observe: publishedBefore,
+		},
 	}
 }
 

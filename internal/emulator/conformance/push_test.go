@@ -57,10 +57,11 @@ func (w *world) nextPush(requests <-chan posted, within time.Duration) (posted, 
 func pushCases() []testCase {
 	return []testCase{
 		{name: "a push request", documented: "the message in Pub/Sub's JSON, once", source: "push", observe: pushed},
-		{name: "a push request without the wrapper", documented: "the data alone, the attributes as headers", source: "payload-unwrapping",
-			observe: pushedUnwrapped},
+		{
+			name: "a push request without the wrapper", documented: "the data alone, the attributes as headers", source: "payload-unwrapping",
+			observe: pushedUnwrapped,
+		},
 		{name: "a push endpoint that fails", documented: "asked again until it succeeds: 3 requests", source: "push", observe: pushedAgain},
-		{name: "pulling from a push subscription", documented: "FailedPrecondition", source: "push", observe: pullFromPush},
 	}
 }
 
@@ -129,11 +130,4 @@ func pushedAgain(w *world) string {
 		}
 		n++
 	}
-}
-
-func pullFromPush(w *world) string {
-	url, _ := w.endpoint(http.StatusOK)
-	w.setUpPush(url, nil)
-	_, err := w.client.SubscriptionAdminClient.Pull(w.bounded(), &pubsubpb.PullRequest{Subscription: w.sub, MaxMessages: 1})
-	return code(err)
 }

@@ -108,30 +108,50 @@ func streamCases() []testCase {
 		}
 	}
 	return []testCase{
-		{name: "flow control by messages", documented: "10 of 50 come, and 5 more after 5 acks", source: "flow-control-messages",
-			official: "all 50 come", observe: flowControlByMessages},
-		{name: "flow control by bytes", documented: "about 5,000 bytes of 50,000 come", source: "flow-control-messages",
-			official: "all 50,000 bytes come", observe: flowControlByBytes},
-		{name: "a keep-alive ping of protocol version 1", documented: "answered", source: rpc + "streamingpullrequest",
-			official: "not answered", observe: ping},
-		{name: "what a stream says of its subscription", documented: "exactly-once true, ordering true", source: rpc + "subscriptionproperties",
-			observe: subscriptionProperties},
+		{
+			name: "flow control by messages", documented: "10 of 50 come, and 5 more after 5 acks", source: "flow-control-messages",
+			official: "all 50 come", observe: flowControlByMessages,
+		},
+		{
+			name: "flow control by bytes", documented: "about 5,000 bytes of 50,000 come", source: "flow-control-messages",
+			official: "all 50,000 bytes come", observe: flowControlByBytes,
+		},
+		{
+			name: "a keep-alive ping of protocol version 1", documented: "answered", source: rpc + "streamingpullrequest",
+			official: "not answered", observe: ping,
+		},
+		{
+			name: "what a stream says of its subscription", documented: "exactly-once true, ordering true", source: rpc + "subscriptionproperties",
+			observe: subscriptionProperties,
+		},
 		{name: "two streams of a subscription", documented: "every message comes once, both get some", source: "pull", observe: twoStreams},
 		{name: "acks on the stream", documented: "never come again", source: "pull", observe: acksOnTheStream},
 		{name: "a nack on the stream", documented: "the message comes again at once", source: "pull", observe: nackOnTheStream},
 		{name: "deleting the subscription of a stream", documented: "NotFound", source: "reference/error-codes", observe: deletedUnderAStream},
-		{name: "a stream of a subscription that is not there", documented: "NotFound", source: "reference/error-codes",
-			observe: first(func(r *pubsubpb.StreamingPullRequest) { r.Subscription += "-2" })},
-		{name: "a stream with an ack deadline of 9 s", documented: bad, source: rpc + "streamingpullrequest",
-			observe: first(func(r *pubsubpb.StreamingPullRequest) { r.StreamAckDeadlineSeconds = 9 })},
-		{name: "a stream that names its subscription twice", documented: bad, source: rpc + "streamingpullrequest",
-			observe: later(&pubsubpb.StreamingPullRequest{Subscription: "projects/p/subscriptions/other"})},
-		{name: "a stream that changes its flow control", documented: bad, source: rpc + "streamingpullrequest",
-			observe: later(&pubsubpb.StreamingPullRequest{MaxOutstandingMessages: 5})},
-		{name: "a stream whose deadlines and ack ids differ in number", documented: bad, source: rpc + "streamingpullrequest",
-			observe: later(&pubsubpb.StreamingPullRequest{ModifyDeadlineSeconds: []int32{10}})},
-		{name: "a malformed ack id on the stream", documented: bad, source: rpc + "streamingpullrequest",
-			observe: later(&pubsubpb.StreamingPullRequest{AckIds: []string{"no ack id"}})},
+		{
+			name: "a stream of a subscription that is not there", documented: "NotFound", source: "reference/error-codes",
+			observe: first(func(r *pubsubpb.StreamingPullRequest) { r.Subscription += "-2" }),
+		},
+		{
+			name: "a stream with an ack deadline of 9 s", documented: bad, source: rpc + "streamingpullrequest",
+			observe: first(func(r *pubsubpb.StreamingPullRequest) { r.StreamAckDeadlineSeconds = 9 }),
+		},
+		{
+			name: "a stream that names its subscription twice", documented: bad, source: rpc + "streamingpullrequest",
+			observe: later(&pubsubpb.StreamingPullRequest{Subscription: "projects/p/subscriptions/other"}),
+		},
+		{
+			name: "a stream that changes its flow control", documented: bad, official: "the stream stays open", source: rpc + "streamingpullrequest",
+			observe: later(&pubsubpb.StreamingPullRequest{MaxOutstandingMessages: 5}),
+		},
+		{
+			name: "a stream whose deadlines and ack ids differ in number", documented: bad, source: rpc + "streamingpullrequest",
+			observe: later(&pubsubpb.StreamingPullRequest{ModifyDeadlineSeconds: []int32{10}}),
+		},
+		{
+			name: "a malformed ack id on the stream", documented: bad, source: rpc + "streamingpullrequest",
+			observe: later(&pubsubpb.StreamingPullRequest{AckIds: []string{"no ack id"}}),
+		},
 	}
 }
 

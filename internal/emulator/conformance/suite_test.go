@@ -42,8 +42,10 @@ type server struct {
 func servers() []server {
 	return []server{
 		{"spillway", startSpillway, func(c *testCase) string { return orElse(c.spillway, c.documented) }},
-		{"official", func(t *testing.T) string { t.Helper(); return testenv.OfficialEmulator(t) },
-			func(c *testCase) string { return orElse(c.official, c.documented) }},
+		{
+			"official", func(t *testing.T) string { t.Helper(); return testenv.OfficialEmulator(t) },
+			func(c *testCase) string { return orElse(c.official, c.documented) },
+		},
 	}
 }
 
