@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"spillway/internal/emulator/broker"
 	"spillway/internal/emulator/fault"
@@ -146,7 +148,8 @@ func createAll(b *broker.Broker, opts Options) error {
 		if err != nil {
 			return fmt.Errorf("creating %q: %w", text, err)
 		}
-		if _, err := b.CreateTopic(&pubsubpb.Topic{Name: c.topic.String()}); err != nil {
+		// A topic that is named twice gets the subscriptions of both.
+		if _, err := b.CreateTopic(&pubsubpb.Topic{Name: c.topic.String()}); err != nil && status.Code(err) != codes.AlreadyExists {
 			return fmt.Errorf("creating topic %s: %w", c.topic, err)
 		}
 		for _, sub := range c.subscriptions {

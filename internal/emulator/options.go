@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -30,8 +31,9 @@ type Options struct {
 	Speed float64
 	// Regions are what by-region metrics are split over; none means one.
 	Regions []string
-	// Metrics overrides Cloud Monitoring's timing for single metrics, by name.
-	Metrics map[string]monitoring.Timing
+	// Metrics overrides Cloud Monitoring's timing for single metrics: "num_undelivered_messages=30s/90s" is sampled every 30 s
+	// and visible after 90 s. Either may be left out.
+	Metrics []string
 	// PubsubFaults are faults of Pub/Sub from the start, as fault.Parse reads them.
 	PubsubFaults []string
 	// MonitoringFaults are faults of Cloud Monitoring from the start, as monitoring.ParseFault reads them.
@@ -60,6 +62,8 @@ func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
 		"time until a sample can be read; 0 is each metric's documented delay, -1ns none")
 	fs.Float64Var(&o.Speed, "monitoring-speed", o.Speed, "divides Cloud Monitoring's periods and delays")
 	fs.StringSliceVar(&o.Regions, "regions", o.Regions, "regions that by-region metrics are split over")
+	fs.StringArrayVar(&o.Metrics, "metric", o.Metrics,
+		"timing of one metric: num_undelivered_messages=30s/90s is sampled every 30 s and visible after 90 s (repeatable)")
 	fs.StringArrayVar(&o.PubsubFaults, "fault", o.PubsubFaults,
 		"fault of Pub/Sub from the start, for example lost,method=Acknowledge,share=0.1 (repeatable)")
 	fs.StringArrayVar(&o.MonitoringFaults, "monitoring-fault", o.MonitoringFaults,
@@ -76,8 +80,13 @@ func (o *Options) Validate() error {
 			errs.Add("--create", text, err.Error(), "give topic, topic:subscription or topic:subscription,subscription")
 		}
 	}
+	for _, text := range o.Metrics {
+		if _, _, err := parseMetric(text); err != nil {
+			errs.Add("--metric", text, err.Error(), "give metric=period/delay, for example num_undelivered_messages=30s/90s")
+		}
+	}
 	if err := o.monitoring().Validate(); err != nil {
-		errs.Add("--sample-period, --visibility-delay, --monitoring-speed, --regions", "", err.Error(), "")
+		errs.Add("--sample-period, --visibility-delay, --metric, --monitoring-speed, --regions", "", err.Error(), "")
 	}
 	for _, text := range o.PubsubFaults {
 		if _, err := fault.Parse(text); err != nil {
@@ -103,11 +112,33 @@ func (o *Options) faults() []fault.Fault {
 	return list
 }
 
+// monitoring are Cloud Monitoring's options; Validate has reported metrics that cannot be read.
 func (o *Options) monitoring() monitoring.Options {
+	timings := map[string]monitoring.Timing{}
+	for _, text := range o.Metrics {
+		if name, timing, err := parseMetric(text); err == nil {
+			timings[name] = timing
+		}
+	}
 	return monitoring.Options{
 		SamplePeriod: o.SamplePeriod, VisibilityDelay: o.VisibilityDelay, Speed: o.Speed, Regions: o.Regions,
-		Metrics: o.Metrics, Seed: o.Seed,
+		Metrics: timings, Seed: o.Seed,
 	}
+}
+
+func parseMetric(text string) (name string, timing monitoring.Timing, err error) {
+	name, times, _ := strings.Cut(text, "=")
+	period, delay, _ := strings.Cut(times, "/")
+	if name == "" || period == "" && delay == "" {
+		return "", timing, errors.New("is not metric=period/delay")
+	}
+	if period != "" {
+		timing.SamplePeriod, err = time.ParseDuration(period)
+	}
+	if delay != "" && err == nil {
+		timing.VisibilityDelay, err = time.ParseDuration(delay)
+	}
+	return name, timing, err
 }
 
 // creation is a topic to make at start, with its subscriptions.

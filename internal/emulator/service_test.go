@@ -255,9 +255,10 @@ func TestOptionsSayEverythingThatIsWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	opts.Listen, opts.Create = "nowhere", []string{"orders:billing", "x", "projects/example.com:shop/topics/orders:projects/back/subscriptions/billing"}
+	opts.Metrics = []string{"num_undelivered_messages", "num_undelivered_messages=soon", "num_undelivered_messages=30s/90s", "x=/1s"}
 	opts.PubsubFaults, opts.MonitoringFaults, opts.Speed = []string{"explode"}, []string{"implode"}, -1
 	err := opts.Validate()
-	for _, want := range []string{"--listen", `--create "x"`, "--fault", "--monitoring-fault", "speed"} {
+	for _, want := range []string{"--listen", `--create "x"`, `--metric "num_undelivered_messages": is not`, `num_undelivered_messages=soon`, `unknown metric "x"`, "--fault", "--monitoring-fault", "speed"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not name %s", err, want)
 		}

@@ -11,5 +11,9 @@
 //	              queued <──────────┤
 //	                 └─deliver      └──> delayed (retry policy) ──> queued
 //
+// What the service does and this store does not: subscriptions do not expire for want of use; a topic's retention keeps
+// messages for the subscriptions that the topic had when they were published; an acknowledgement that comes out of a key's
+// order is final, where the service may deliver the message again after an earlier one.
+//
 // Locks are taken in the order Topic.mu, Subscription.mu, Broker.mu.
 package broker

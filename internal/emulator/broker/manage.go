@@ -142,6 +142,7 @@ func (s *Subscription) edit(f func(*pubsubpb.Subscription) error) error {
 	s.config = config
 	s.policy = newPolicy(config, config.GetTopicMessageRetentionDuration().AsDuration(), s.policy.matches)
 	s.nextTrim = 0
+	s.due.Store(0)
 	return nil
 }
 

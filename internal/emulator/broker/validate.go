@@ -10,7 +10,6 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"spillway/internal/emulator/filter"
-	"spillway/internal/emulator/wire"
 )
 
 // The service's limits. Sizes are in bytes.
@@ -35,57 +34,6 @@ const (
 )
 
 func codeOf(err error) codes.Code { return status.Code(err) }
-
-func validateMessages(messages []wire.Message) error {
-	if len(messages) == 0 {
-		return invalid("The publish request has no messages: field messages is empty.")
-	}
-	if err := atMost("message_count", len(messages), MaxPublishMessages); err != nil {
-		return err
-	}
-	total := 0
-	for i := range messages {
-		m := &messages[i]
-		if err := validateMessage(m); err != nil {
-			return err
-		}
-		if m.Key != messages[0].Key {
-			return invalid("In a single publish request, all messages must have no ordering key or the same one: " +
-				"field messages.ordering_key differs.")
-		}
-		total += m.Size
-	}
-	return atMost("request_size", total, MaxPublishBytes)
-}
-
-func validateMessage(m *wire.Message) error {
-	if m.DataSize == 0 && m.Attributes == 0 {
-		return invalid("One or more messages in the publish request is empty. Each message must contain either non-empty " +
-			"data, or at least one attribute.")
-	}
-	for _, check := range []struct {
-		field        string
-		value, limit int
-	}{
-		{"message_size", m.Size, MaxPublishBytes},
-		{"message.attributes count", m.Attributes, maxAttributes},
-		{"message.attributes key size", m.LongestName, maxAttributeName},
-		{"message.attributes value size", m.LongestValue, maxAttributeValue},
-		{"message.ordering_key size", len(m.Key), maxOrderingKey},
-	} {
-		if check.value > check.limit {
-			return atMost(check.field, check.value, check.limit)
-		}
-	}
-	return nil
-}
-
-func atMost(field string, value, limit int) error {
-	if value <= limit {
-		return nil
-	}
-	return invalid("The value for %s is too large. You passed %d in the request, but the maximum value is %d.", field, value, limit)
-}
 
 func validateTopic(c *pubsubpb.Topic) error {
 	if err := TopicName("name", c.GetName()); err != nil {
@@ -177,47 +125,6 @@ func validateRetention(field string, d *durationpb.Duration) error {
 		return invalid("Invalid %s: it must be from 10 minutes to 31 days.", field)
 	}
 	return nil
-}
-
-// complete fills in what the service fills in when a subscription is made.
-func complete(c *pubsubpb.Subscription, t *Topic) {
-	defaults(c)
-	c.Detached = false
-	c.State = pubsubpb.Subscription_ACTIVE
-	c.TopicMessageRetentionDuration = t.Config().GetMessageRetentionDuration()
-}
-
-func defaults(c *pubsubpb.Subscription) {
-	if c.GetAckDeadlineSeconds() == 0 {
-		c.AckDeadlineSeconds = defaultDeadline
-	}
-	if c.GetMessageRetentionDuration() == nil {
-		c.MessageRetentionDuration = durationpb.New(defaultRetention)
-	}
-	if c.GetExpirationPolicy() == nil {
-		c.ExpirationPolicy = &pubsubpb.ExpirationPolicy{Ttl: durationpb.New(maxRetention)}
-	}
-	if c.GetPushConfig() == nil {
-		c.PushConfig = &pubsubpb.PushConfig{}
-	}
-	if d := c.GetDeadLetterPolicy(); d != nil && d.GetMaxDeliveryAttempts() == 0 {
-		d.MaxDeliveryAttempts = 5
-	}
-	if r := c.GetRetryPolicy(); r != nil {
-		if r.GetMinimumBackoff() == nil {
-			r.MinimumBackoff = durationpb.New(min(defaultBackoff, orElse(r.GetMaximumBackoff(), maxBackoff)))
-		}
-		if r.GetMaximumBackoff() == nil {
-			r.MaximumBackoff = durationpb.New(maxBackoff)
-		}
-	}
-}
-
-func orElse(d *durationpb.Duration, otherwise time.Duration) time.Duration {
-	if d == nil {
-		return otherwise
-	}
-	return d.AsDuration()
 }
 
 func parseFilter(text string) (filter.Filter, error) {

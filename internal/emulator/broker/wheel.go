@@ -2,6 +2,7 @@ package broker
 
 import (
 	"container/heap"
+	"math"
 	"time"
 )
 
@@ -85,4 +86,12 @@ func (w *wheel) pop(now int64) *entry {
 		heap.Pop(&w.order)
 	}
 	return nil
+}
+
+// next returns the earliest instant at which something may fall due, in nanoseconds.
+func (w *wheel) next() int64 {
+	if len(w.order) == 0 {
+		return math.MaxInt64
+	}
+	return w.order[0] * tick
 }
