@@ -284,7 +284,9 @@ func TestADelayedNackFreesTheSlotAndKeepsTheLease(t *testing.T) {
 			t.Errorf("the parked message was not nacked when it was due")
 		}
 		cancel()
-		<-done
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 		b.expectSettled(t, map[string]float64{"error delayed_nack": 1, "error nack": 2})
 	})
 }

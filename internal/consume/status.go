@@ -9,12 +9,12 @@ import (
 )
 
 // page is the state of the worker for a person's eyes.
-var page = template.Must(template.New("status").Parse(`<!doctype html>
+const page = `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Subscription}}</title>
 <style>body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem}td{padding-right:2rem}</style>
 <h1>{{.Subscription}}</h1><table>{{range .Rows}}<tr><td>{{.Name}}</td><td>{{.Value}}</td></tr>{{end}}</table>
 <p><a href="/readyz">readiness</a> · <a href="/livez">liveness</a> · <a href="/metrics">metrics</a></p></html>
-`))
+`
 
 type statusPage struct {
 	Subscription string
@@ -25,11 +25,12 @@ type statusRow struct{ Name, Value string }
 
 // status answers 200 with the flow's state, as text or, to a browser, as HTML.
 func (a *App) status() http.Handler {
+	html := template.Must(template.New("status").Parse(page))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := a.state()
 		if strings.Contains(r.Header.Get("Accept"), "text/html") {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			_ = page.Execute(w, p)
+			_ = html.Execute(w, p)
 			return
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -14,6 +14,8 @@ const (
 	keeperTick = time.Second
 	// maxIDs bounds one request: 2500 ack IDs of 200 bytes are just below the service's 512 KiB.
 	maxIDs = 2500
+	// maxExtension is the longest lease that the service grants.
+	maxExtension = 10 * time.Minute
 	// callTimeout bounds one attempt of an ack or modack call.
 	callTimeout = 30 * time.Second
 )
@@ -75,11 +77,16 @@ func (s *Subscriber) acknowledge(ctx context.Context, ids []string) error {
 	})
 }
 
+// seconds returns a lease in the protocol's unit.
+func seconds(d time.Duration) int32 {
+	return int32(min(d, maxExtension) / time.Second) //nolint:gosec // At most 600.
+}
+
 // modack implements api.
 func (s *Subscriber) modack(ctx context.Context, ids []string, d time.Duration) error {
 	return s.call(func(c *client) error {
 		return c.ModifyAckDeadline(ctx, &pubsubpb.ModifyAckDeadlineRequest{
-			Subscription: s.name, AckIds: ids, AckDeadlineSeconds: int32(d / time.Second),
+			Subscription: s.name, AckIds: ids, AckDeadlineSeconds: seconds(d),
 		})
 	})
 }

@@ -3,6 +3,7 @@ package pull
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	"google.golang.org/grpc/codes"
 )
 
 // Metrics are the series of the receive side. One set serves every subscription of a process.
@@ -57,10 +58,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 }
 
-// start makes the series of one subscription exist at 0, so that rates and alerts see the first event.
-func (m *Metrics) start(subscription string) {
+// Start makes the series of one subscription exist at 0, so that rates and alerts see the first event.
+func (m *Metrics) Start(subscription string) {
 	m.streamConnected.WithLabelValues(subscription)
 	m.streamOpens.WithLabelValues(subscription)
+	m.streamErrors.WithLabelValues(subscription, codes.Unavailable.String())
+	m.restarts.WithLabelValues(subscription, codes.NotFound.String())
 	m.expired.WithLabelValues(subscription)
 	for _, op := range []string{opAck, opNack} {
 		m.unconfirmed.WithLabelValues(subscription, op)

@@ -70,7 +70,7 @@ func (s *Subscriber) session(ctx context.Context, in *inventory, set *settler) e
 // first is the request that opens the stream and declares the window.
 func (n *session) first() *pubsubpb.StreamingPullRequest {
 	return &pubsubpb.StreamingPullRequest{
-		Subscription: n.name, StreamAckDeadlineSeconds: int32(n.opts.LeaseExtension / time.Second), ProtocolVersion: 1,
+		Subscription: n.name, StreamAckDeadlineSeconds: seconds(n.opts.LeaseExtension), ProtocolVersion: 1,
 		MaxOutstandingMessages: int64(n.opts.MaxOutstandingMessages), MaxOutstandingBytes: int64(n.opts.MaxOutstandingBytes),
 	}
 }

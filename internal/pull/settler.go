@@ -132,8 +132,8 @@ func (s *settler) send(ctx context.Context, op string, items []*item) {
 			s.lost(op, len(refused))
 			s.log.Debug("settling was refused", zap.String("op", op), zap.Int("messages", len(refused)), zap.Error(err))
 		}
-		items = append(retry, s.inventory.remove(without(items, retry))...)
-		if len(items) == 0 {
+		again := s.inventory.remove(without(items, retry))
+		if items = slices.Concat(retry, again); len(items) == 0 {
 			return
 		}
 		if ctx.Err() != nil || time.Since(begin) > settleBudget {

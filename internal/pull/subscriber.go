@@ -61,7 +61,7 @@ func NewSubscriber(ctx context.Context, opts Options, metrics *Metrics, log *zap
 	if s.current, err = dial(ctx, s.dial); err != nil {
 		return nil, err
 	}
-	metrics.start(opts.Subscription.ID)
+	metrics.Start(opts.Subscription.ID)
 	return s, nil
 }
 

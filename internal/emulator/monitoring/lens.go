@@ -1,6 +1,9 @@
 package monitoring
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // lens is what the faults leave to be seen at one instant. It is made for one request and not changed.
 type lens struct {
@@ -53,9 +56,9 @@ func (l lens) newest(s *series) (point, bool) {
 		return point{}, false
 	}
 	l = l.on(s)
-	for i := len(s.points) - 1; i >= 0; i-- {
-		if l.shows(s, s.points[i]) {
-			return s.points[i], true
+	for _, p := range slices.Backward(s.points) {
+		if l.shows(s, p) {
+			return p, true
 		}
 	}
 	return point{}, false

@@ -92,6 +92,3 @@ func (m *metric) labelIndex(key string) int {
 	}
 	return -1
 }
-
-// byRegion reports whether the metric has a region label.
-func (m *metric) byRegion() bool { return m.labelIndex("region") >= 0 }

@@ -35,7 +35,8 @@ func TestReducers(t *testing.T) {
 		"by type keeps no label":    {alignMax, sum, []string{"metric.type", "resource.type", "project"}, []string{": 44 22"}},
 		"by an absent metric label": {alignMax, sum, []string{"metric.labels.none"}, []string{": 44 22"}},
 		"by both": {
-			alignMax, sum, []string{bySub, byRegion},
+			alignMax, sum,
+			[]string{bySub, byRegion},
 			[]string{
 				"region=eu,subscription_id=mails: 2 1", "region=us,subscription_id=mails: 2 1",
 				"region=eu,subscription_id=orders: 20 10", "region=us,subscription_id=orders: 20 10",
