@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 
+	"go.uber.org/zap"
+
 	"spillway/internal/emulator/fault"
 	"spillway/internal/emulator/monitoring"
 )
@@ -29,7 +31,7 @@ func writeFaults(w http.ResponseWriter, set *fault.Set, m *monitoring.Server) {
 }
 
 // replaceFaults puts the lists of a request in place of what is in force, and answers with what is in force then.
-func replaceFaults(set *fault.Set, m *monitoring.Server) http.Handler {
+func replaceFaults(set *fault.Set, m *monitoring.Server, log *zap.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		in, err := readFaults(http.MaxBytesReader(w, r.Body, maxFaultsBody))
 		if err == nil && in.Monitoring != nil {
@@ -37,6 +39,7 @@ func replaceFaults(set *fault.Set, m *monitoring.Server) http.Handler {
 		}
 		if err == nil && in.Pubsub != nil {
 			err = set.Replace(*in.Pubsub...)
+			log.Info("faults of pubsub are set", zap.Stringers("faults", set.List()))
 		}
 		if err != nil {
 			writeJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})

@@ -74,7 +74,7 @@ func New(opts Options, log *zap.Logger) (*App, error) {
 	mux.Handle("GET /metrics", httpserver.MetricsHandler(reg, log))
 	mux.Handle("GET /admin/state", stateHandler(a.broker, a.monitoring, time.Now))
 	mux.Handle("GET /admin/faults", listFaults(a.faults, a.monitoring))
-	mux.Handle("POST /admin/faults", replaceFaults(a.faults, a.monitoring))
+	mux.Handle("POST /admin/faults", replaceFaults(a.faults, a.monitoring, log))
 	mux.HandleFunc("GET /{$}", home)
 	rest, err := newREST(a.grpc)
 	if err != nil {
@@ -107,11 +107,21 @@ func (a *App) Run(ctx context.Context) error {
 	group.Add("push", stopBound, push.New(a.broker, a.log.Named("push")).Run)
 	group.Add("grpc", stopBound, func(ctx context.Context) error { return a.serveGRPC(ctx, f.http2) })
 	group.Add("http", stopBound, func(ctx context.Context) error {
-		return httpserver.Serve(ctx, f.http1, a.http, time.Second, a.log)
+		return httpserver.Serve(ctx, f.http1, endWith(ctx, a.http), time.Second, a.log)
 	})
 	group.Add("listener", stopBound, f.serve)
 	a.log.Info("serving", zap.String("address", a.Addr()))
 	return group.Run(ctx)
+}
+
+// endWith ends the requests of h when ctx is done: a pull may wait longer than a stop may.
+func endWith(ctx context.Context, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		own, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)()
+		h.ServeHTTP(w, r.WithContext(own))
+	})
 }
 
 // tick lets deadlines pass when no call does.

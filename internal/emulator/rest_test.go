@@ -1,11 +1,14 @@
 package emulator_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+
+	"go.uber.org/zap"
 
 	"spillway/internal/emulator"
 )
@@ -81,6 +84,31 @@ func TestRESTServesTheMainWay(t *testing.T) {
 		t.Errorf("granted %v", allowed)
 	}
 	expectOK(t, app, "DELETE", "/v1/projects/demo/subscriptions/resting", "")
+}
+
+func TestStoppingEndsAPullThatWaits(t *testing.T) {
+	opts := emulator.DefaultOptions()
+	opts.Listen, opts.Create = "127.0.0.1:0", []string{"orders:billing"}
+	app, err := emulator.New(opts, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- app.Run(ctx) }()
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		call(t, app, "POST", "/v1/"+subName+":pull", `{"maxMessages":1}`)
+	}()
+	for metrics := ""; !strings.Contains(metrics, `emulator_subscription_streams{project_id="demo",subscription_id="billing"} 1`); {
+		_, metrics = get(t, app, "/metrics")
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	<-answered
 }
 
 func TestRESTServesMonitoring(t *testing.T) {
