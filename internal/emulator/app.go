@@ -120,7 +120,7 @@ func endWith(ctx context.Context, h http.Handler) http.Handler {
 		own, cancel := context.WithCancel(r.Context())
 		defer cancel()
 		defer context.AfterFunc(ctx, cancel)()
-		h.ServeHTTP(w, r.WithContext(own))
+		h.ServeHTTP(w, r.WithContext(own)) //nolint:contextcheck // a request inherits from its own context
 	})
 }
 

@@ -28,7 +28,9 @@ func Example() {
 	go func() { ended <- app.Run(ctx) }()
 	defer func() {
 		stop()
-		<-ended
+		if err := <-ended; err != nil {
+			fmt.Println(err)
+		}
 	}()
 
 	client, err := pubsub.NewClient(ctx, "demo", option.WithEndpoint(app.Addr()), option.WithoutAuthentication(),
