@@ -35,7 +35,7 @@ GOLDEN_SCRAPES = $(wildcard internal/*/testdata/metrics.golden)
 
 .PHONY: help
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ##### Run
 
@@ -60,10 +60,12 @@ check: verify-mod verify-fmt lint vet test verify-goldens verify-metrics bench-o
 .PHONY: lint
 lint: $(LINT) ## Run the linters of .golangci.yml.
 	$(LINT) run ./...
+	cd bench && $(CURDIR)/$(LINT) run ./...
 
 .PHONY: vet
 vet: ## Run go vet.
 	$(GO) vet ./...
+	cd bench && $(GO) vet ./...
 
 .PHONY: fmt
 fmt: $(LINT) ## Format the code.
@@ -76,10 +78,11 @@ verify-fmt: $(LINT) ## Fail if the code is not formatted.
 .PHONY: update-mod
 update-mod: ## Make go.mod and go.sum name what the code imports.
 	$(GO) mod tidy
+	cd bench && $(GO) mod tidy
 
 .PHONY: verify-mod
 verify-mod: ## Fail if go.mod or go.sum does not name what the code imports.
-	@$(GO) mod tidy -diff || { echo 'go.mod or go.sum is not tidy; run: make update-mod' >&2; exit 1; }
+	@{ $(GO) mod tidy -diff && cd bench && $(GO) mod tidy -diff; } || { echo 'go.mod or go.sum is not tidy; run: make update-mod' >&2; exit 1; }
 
 .PHONY: update-goldens
 update-goldens: ## Write the golden files anew from what the code does now.
@@ -101,6 +104,15 @@ bench: ## Run the benchmarks.
 .PHONY: bench-once
 bench-once: ## Run every benchmark once, to see that it runs.
 	$(GO) test -run='^$$' -bench=. -benchtime=1x ./...
+	cd bench && $(GO) test ./...
+
+.PHONY: bench-emulator
+bench-emulator: build ## Measure the emulator, as a process, beside the official one (1 minute; the last lines are rows).
+	cd bench && $(GO) run ./emulator -binary=../$(BIN)/spillway
+
+.PHONY: consume-1m
+consume-1m: ## Let the official client consume 1,000,000 messages from the emulator in each of four modes (1 minute).
+	SPILLWAY_EMULATOR_MESSAGES=1000000 $(GO) test -count=1 -v -timeout=30m -run='^TestTheOfficialClient(ConsumesEveryMessageOnce|sDeadLetters)$$' ./internal/emulator
 
 .PHONY: tools
 tools: $(LINT) $(BENCHSTAT) $(PROMTOOL) ## Build the pinned tools: golangci-lint, benchstat, promtool.

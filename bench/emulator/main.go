@@ -1,0 +1,57 @@
+// Command emulator measures `spillway emulator`, which runs as a process of its own, and the official emulator beside it.
+// Its last lines are rows: name, value, unit.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"time"
+)
+
+func main() {
+	binary := flag.String("binary", "bin/spillway", "the program under test")
+	rounds := flag.Int("rounds", 5, "how often each figure is taken; the median counts")
+	large := flag.Int("messages", 1_000_000, "the largest backlog, in messages")
+	bound := flag.Duration("bound", 290*time.Second, "how long everything may take")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, cancel := context.WithTimeout(ctx, *bound)
+	b := &bench{out: os.Stdout, binary: *binary, rounds: *rounds, large: *large}
+	err := b.run(ctx)
+	cancel()
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "measuring:", err)
+		os.Exit(1)
+	}
+	b.rows.write(b.out)
+}
+
+// bench is one run.
+type bench struct {
+	out           io.Writer // progress and rows
+	binary        string
+	rounds, large int
+	rows          rows
+}
+
+func (b *bench) run(ctx context.Context) error {
+	for _, step := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"small backlogs, the official emulator beside them", b.measureSmall},
+		{"the largest backlog", b.measureLarge},
+	} {
+		fmt.Fprintf(b.out, "=== %s\n", step.name)
+		if err := step.run(ctx); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	b.addFlatness()
+	return nil
+}
