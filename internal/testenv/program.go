@@ -48,11 +48,17 @@ func Start(t testing.TB, env []string, args ...string) *Program {
 	if err != nil {
 		t.Fatalf("finding the test binary: %v", err)
 	}
+	return StartBinary(t, self, append([]string{mainVariable + "=1"}, env...), args...)
+}
+
+// StartBinary is Start for a program that was built before.
+func StartBinary(t testing.TB, path string, env []string, args ...string) *Program {
+	t.Helper()
 	p := &Program{serving: make(chan string, 1), ended: make(chan struct{})}
-	p.cmd = exec.Command(self, args...) //nolint:gosec,noctx // The test binary itself; the cleanup ends it.
-	p.cmd.Env = append([]string{mainVariable + "=1", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "GCE_METADATA_HOST=127.0.0.1:9"}, env...)
+	p.cmd = exec.Command(path, args...) //nolint:gosec,noctx // A test names the program; the cleanup ends it.
+	p.cmd.Env = append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "GCE_METADATA_HOST=127.0.0.1:9"}, env...)
 	p.cmd.Stdout = &locked{p: p, to: &p.stdout}
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.SysProcAttr = ownGroup()
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatalf("opening the program's standard error: %v", err)
@@ -120,6 +126,16 @@ func (p *Program) Address(t testing.TB) string {
 		t.Fatalf("the program does not serve: %s", p.Stderr())
 	}
 	return ""
+}
+
+// Running says whether the program has not ended yet.
+func (p *Program) Running() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
 }
 
 // Signal sends a signal to the program.
