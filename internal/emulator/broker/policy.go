@@ -11,7 +11,7 @@ import (
 // policy is what a subscription's configuration means for delivery.
 type policy struct {
 	ackDeadline time.Duration
-	retention   time.Duration // of unacknowledged messages
+	retention   time.Duration // of unacknowledged messages: the longer of the subscription's and the topic's
 	keep        time.Duration // of acknowledged messages; 0: dropped at once
 	ordered     bool
 	exactlyOnce bool
@@ -27,7 +27,7 @@ type policy struct {
 func newPolicy(c *pubsubpb.Subscription, topicRetention time.Duration, f filter.Filter) policy {
 	p := policy{
 		ackDeadline: time.Duration(c.GetAckDeadlineSeconds()) * time.Second,
-		retention:   c.GetMessageRetentionDuration().AsDuration(),
+		retention:   max(c.GetMessageRetentionDuration().AsDuration(), topicRetention),
 		keep:        topicRetention,
 		ordered:     c.GetEnableMessageOrdering(),
 		exactlyOnce: c.GetEnableExactlyOnceDelivery(),

@@ -357,6 +357,26 @@ func TestATopicsRetentionKeepsAckedMessagesForASeek(t *testing.T) {
 	w.expectBacklog(0)
 }
 
+func TestATopicsRetentionKeepsUnacknowledgedMessagesToo(t *testing.T) {
+	w := newWorld(t, retention(10*time.Minute))
+	retainFor := func(d *durationpb.Duration) {
+		t.Helper()
+		must(w.UpdateTopic(topicName, func(c *pubsubpb.Topic) error { c.MessageRetentionDuration = d; return nil }))(t)
+	}
+	retainFor(durationpb.New(30 * time.Minute))
+	w.publish("a")
+	w.pass(30*time.Minute - time.Nanosecond)
+	w.expectBacklog(1)
+	w.pass(time.Nanosecond)
+	w.expectBacklog(0)
+
+	w.publish("b")
+	w.pass(10 * time.Minute)
+	w.expectBacklog(1)
+	retainFor(nil)
+	w.expectBacklog(0)
+}
+
 func TestDetachDropsTheBacklogAndEndsStreams(t *testing.T) {
 	w := newWorld(t)
 	w.publish("a")
