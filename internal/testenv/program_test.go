@@ -9,7 +9,7 @@ import (
 )
 
 func TestABuiltProgramIsFollowedFromItsAddressToItsExitCode(t *testing.T) {
-	const script = `echo '{"message":"serving","address":"127.0.0.1:1234"}' >&2; echo "$GREETING"; trap 'exit 7' TERM; while :; do sleep 0.05; done`
+	const script = `trap 'exit 7' TERM; echo "$GREETING"; echo '{"message":"serving","address":"127.0.0.1:1234"}' >&2; while :; do sleep 0.05; done`
 	p := testenv.StartBinary(t, "/bin/sh", []string{"GREETING=hello"}, "-c", script)
 	if got := p.Address(t); got != "127.0.0.1:1234" {
 		t.Errorf("it serves on %q", got)
