@@ -60,7 +60,7 @@ func New(opts Options, log *zap.Logger) (*App, error) {
 	if err := a.faults.Replace(opts.faults()...); err != nil {
 		return nil, err
 	}
-	a.streams = &subscriber{broker: a.broker, faults: a.faults}
+	a.streams = &subscriber{broker: a.broker, faults: a.faults, responseMessages: opts.MaxResponseMessages}
 	a.grpc = newGRPCServer(grpc.UnaryInterceptor(unaryFaults(a.faults)))
 	registerPublisher(a.grpc, &publisher{broker: a.broker})
 	registerSubscriber(a.grpc, a.streams)

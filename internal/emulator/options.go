@@ -34,6 +34,9 @@ type Options struct {
 	// Metrics overrides Cloud Monitoring's timing for single metrics: "num_undelivered_messages=30s/90s" is sampled every 30 s
 	// and visible after 90 s. Either may be left out.
 	Metrics []string
+	// MaxResponseMessages is how many messages one StreamingPull response holds at most, 1 to 1000: 1 shows what a consumer
+	// does when messages come one by one, as they do on a quiet subscription.
+	MaxResponseMessages int
 	// PubsubFaults are faults of Pub/Sub from the start, as fault.Parse reads them.
 	PubsubFaults []string
 	// MonitoringFaults are faults of Cloud Monitoring from the start, as monitoring.ParseFault reads them.
@@ -48,7 +51,7 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		Listen: "127.0.0.1:8085", Project: "demo", SamplePeriod: monitoring.DefaultSamplePeriod, Speed: 1, Seed: 1,
-		TuneMemory: true,
+		TuneMemory: true, MaxResponseMessages: 500,
 	}
 }
 
@@ -64,6 +67,8 @@ func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&o.Regions, "regions", o.Regions, "regions that by-region metrics are split over")
 	fs.StringArrayVar(&o.Metrics, "metric", o.Metrics,
 		"timing of one metric: num_undelivered_messages=30s/90s is sampled every 30 s and visible after 90 s (repeatable)")
+	fs.IntVar(&o.MaxResponseMessages, "max-response-messages", o.MaxResponseMessages,
+		"messages in one StreamingPull response at most; 1 hands them out one by one")
 	fs.StringArrayVar(&o.PubsubFaults, "fault", o.PubsubFaults,
 		"fault of Pub/Sub from the start, for example lost,method=Acknowledge,share=0.1 (repeatable)")
 	fs.StringArrayVar(&o.MonitoringFaults, "monitoring-fault", o.MonitoringFaults,
@@ -75,6 +80,8 @@ func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
 func (o *Options) Validate() error {
 	var errs config.Errors
 	errs.Check(strings.Contains(o.Listen, ":"), "--listen", o.Listen, "is not an address", "give host:port or :port")
+	errs.Check(o.MaxResponseMessages >= 1 && o.MaxResponseMessages <= maxPull, "--max-response-messages", o.MaxResponseMessages,
+		"is out of range", "give 1 to 1000")
 	for _, text := range o.Create {
 		if _, err := parseCreate(text, o.Project); err != nil {
 			errs.Add("--create", text, err.Error(), "give topic, topic:subscription or topic:subscription,subscription")

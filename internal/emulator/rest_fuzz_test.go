@@ -21,7 +21,7 @@ func FuzzREST(f *testing.F) {
 	}
 	server := newGRPCServer()
 	registerPublisher(server, &publisher{broker: b})
-	registerSubscriber(server, &subscriber{broker: b, faults: fault.NewSet(0, time.Now)})
+	registerSubscriber(server, &subscriber{broker: b, faults: fault.NewSet(0, time.Now), responseMessages: 500})
 	f.Cleanup(server.Stop)
 	handler, err := newREST(server)
 	if err != nil {

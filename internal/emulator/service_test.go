@@ -113,6 +113,32 @@ func TestListsComeInPages(t *testing.T) {
 	expectCode(t, err, codes.InvalidArgument)
 }
 
+func TestAResponseHoldsAtMostWhatTheOptionSays(t *testing.T) {
+	for _, most := range []int{1, 7, 1000} {
+		app := start(t, func(o *emulator.Options) { o.MaxResponseMessages = most })
+		conn := dial(t, app)
+		publish(t, conn, 20)
+		s, err := pubsubpb.NewSubscriberClient(conn).StreamingPull(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Send(&pubsubpb.StreamingPullRequest{Subscription: subName, StreamAckDeadlineSeconds: 10}); err != nil {
+			t.Fatal(err)
+		}
+		for left := 20; left > 0; {
+			res, err := s.Recv()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := len(res.GetReceivedMessages())
+			if got != min(most, left) {
+				t.Errorf("of %d messages %d came in a response that holds at most %d", left, got, most)
+			}
+			left -= max(1, got)
+		}
+	}
+}
+
 func TestStreamsRefuseWhatTheServiceRefuses(t *testing.T) {
 	app := start(t)
 	first := func(edit func(*pubsubpb.StreamingPullRequest)) *pubsubpb.StreamingPullRequest {
@@ -257,8 +283,9 @@ func TestOptionsSayEverythingThatIsWrong(t *testing.T) {
 	opts.Listen, opts.Create = "nowhere", []string{"orders:billing", "x", "projects/example.com:shop/topics/orders:projects/back/subscriptions/billing"}
 	opts.Metrics = []string{"num_undelivered_messages", "num_undelivered_messages=soon", "num_undelivered_messages=30s/90s", "x=/1s"}
 	opts.PubsubFaults, opts.MonitoringFaults, opts.Speed = []string{"explode"}, []string{"implode"}, -1
+	opts.MaxResponseMessages = 0
 	err := opts.Validate()
-	for _, want := range []string{"--listen", `--create "x"`, `--metric "num_undelivered_messages": is not`, `num_undelivered_messages=soon`, `unknown metric "x"`, "--fault", "--monitoring-fault", "speed"} {
+	for _, want := range []string{"--listen", `--create "x"`, `--metric "num_undelivered_messages": is not`, `num_undelivered_messages=soon`, `unknown metric "x"`, "--fault", "--monitoring-fault", "speed", "--max-response-messages"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not name %s", err, want)
 		}

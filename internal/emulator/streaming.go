@@ -16,14 +16,12 @@ import (
 	"spillway/internal/emulator/broker"
 )
 
-// maxBatch is how many messages one StreamingPull response holds at most.
-const maxBatch = 500
-
 // call is one StreamingPull call. The handler's goroutine sends, another one receives.
 type call struct {
 	stream grpc.ServerStream
 	sub    *broker.Subscription
 	lease  *broker.Stream
+	most   int // messages in one response
 	faults streamFaults
 	dead   atomic.Bool   // a fault lets nothing through any more
 	ended  chan error    // the receiver's last word
@@ -71,7 +69,7 @@ func (s *subscriber) open(stream grpc.ServerStream, first *pubsubpb.StreamingPul
 	}
 	config := sub.Config()
 	return &call{
-		stream: stream, sub: sub, lease: lease,
+		stream: stream, sub: sub, lease: lease, most: s.responseMessages,
 		faults: streamFaults{
 			set: s.faults, name: sub.Name(),
 			exactlyOnce: config.GetEnableExactlyOnceDelivery(), ordered: config.GetEnableMessageOrdering(),
@@ -106,7 +104,7 @@ func (c *call) send() error {
 			<-c.stream.Context().Done()
 			return status.FromContextError(c.stream.Context().Err()).Err()
 		}
-		messages = c.lease.Next(messages[:0], maxBatch, maxResponse)
+		messages = c.lease.Next(messages[:0], c.most, maxResponse)
 		note := c.takeNote()
 		if len(messages) == 0 && note == nil {
 			continue

@@ -20,6 +20,8 @@ type subscriber struct {
 	pubsubpb.UnimplementedSubscriberServer
 	broker *broker.Broker
 	faults *fault.Set
+	// responseMessages is how many messages one StreamingPull response holds at most.
+	responseMessages int
 	// readers are the goroutines that read StreamingPull requests; they end right after their calls.
 	readers sync.WaitGroup
 }
