@@ -53,20 +53,9 @@ func TestFlatnessIsTheWorstSlowdownWithAGrowingBacklog(t *testing.T) {
 				b.add(streamRow(size), test.rates[i], "msgs/s")
 			}
 			b.addFlatness()
-			if got := b.rows.value("emulator_stream_flatness_1k_to_1m"); got != test.want {
+			if got := b.rows.Value("emulator_stream_flatness_1k_to_1m"); got != test.want {
 				t.Errorf("flatness %v, want %v", got, test.want)
 			}
 		})
-	}
-}
-
-func TestRowsAreNameValueUnit(t *testing.T) {
-	var out bytes.Buffer
-	rows{{"messages", 1234567.8, "msgs/s"}, {"flatness", 0.9876, "ratio"}}.write(&out)
-	if got, want := out.String(), "=== rows\nmessages 1234568 msgs/s\nflatness 0.988 ratio\n"; got != want {
-		t.Errorf("wrote %q, want %q", got, want)
-	}
-	if got := median([]float64{3, 1, 2}); got != 2 {
-		t.Errorf("the median is %v", got)
 	}
 }

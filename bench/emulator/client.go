@@ -1,109 +1,43 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"spillway/bench/run"
 )
 
-const (
-	payload     = 1024 // bytes of data in a message
-	batch       = 1000 // messages in a Publish
-	publishers  = 2    // Publish calls at a time
-	outstanding = 10_000
-)
-
-// queue is a topic with one subscription on one server.
-type queue struct {
-	conn       *grpc.ClientConn
-	topic, sub string
-}
-
-func newQueue(ctx context.Context, conn *grpc.ClientConn, name string) (*queue, error) {
-	q := &queue{conn: conn, topic: "projects/bench/topics/" + name, sub: "projects/bench/subscriptions/" + name}
-	wait := grpc.WaitForReady(true)
-	if _, err := pubsubpb.NewPublisherClient(conn).CreateTopic(ctx, &pubsubpb.Topic{Name: q.topic}, wait); err != nil {
-		return nil, fmt.Errorf("creating the topic: %w", err)
-	}
-	config := &pubsubpb.Subscription{Name: q.sub, Topic: q.topic, AckDeadlineSeconds: 600}
-	if _, err := pubsubpb.NewSubscriberClient(conn).CreateSubscription(ctx, config, wait); err != nil {
-		return nil, fmt.Errorf("creating the subscription: %w", err)
-	}
-	return q, nil
-}
-
-// fill publishes n messages, a multiple of the batch, and returns how long it took.
-func (q *queue) fill(ctx context.Context, n int) (time.Duration, error) {
-	request, err := q.encodedBatch()
-	if err != nil {
-		return 0, err
-	}
-	begin := time.Now()
-	batches := make(chan struct{}, n/batch)
-	for range n / batch {
-		batches <- struct{}{}
-	}
-	close(batches)
-	results := make(chan error, publishers)
-	for range publishers {
-		go func() { results <- q.publishAll(ctx, batches, request) }()
-	}
-	for range publishers {
-		err = errors.Join(err, <-results)
-	}
-	return time.Since(begin), err
-}
-
-func (q *queue) publishAll(ctx context.Context, batches <-chan struct{}, request *raw) error {
-	for range batches {
-		if err := q.conn.Invoke(ctx, pubsubpb.Publisher_Publish_FullMethodName, request, &raw{}, asRaw()); err != nil {
-			return fmt.Errorf("publishing: %w", err)
-		}
-	}
-	return nil
-}
-
-func (q *queue) encodedBatch() (*raw, error) {
-	req := &pubsubpb.PublishRequest{Topic: q.topic}
-	for i := range batch {
-		req.Messages = append(req.Messages, &pubsubpb.PubsubMessage{
-			Data: bytes.Repeat([]byte("x"), payload), Attributes: map[string]string{"tenant": "a", "n": strconv.Itoa(i)},
-		})
-	}
-	b, err := proto.Marshal(req)
-	return &raw{b}, err
-}
+const outstanding = 10_000
 
 // drain receives and acknowledges at least n messages over one stream, acks on the stream itself. It returns how many there
 // were, how long it took until the last ack was sent, and until the server had applied it: it ends the stream after that.
-func (q *queue) drain(ctx context.Context, n int) (got int, sent, applied time.Duration, err error) {
+func drain(ctx context.Context, q *run.Queue, n int) (got int, sent, applied time.Duration, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stream, err := q.open(ctx)
+	stream, err := open(ctx, q)
 	if err != nil {
 		return 0, 0, 0, err
 	}
 	begin := time.Now()
-	var in raw
+	var in run.Raw
 	for got < n {
 		if err := stream.RecvMsg(&in); err != nil {
 			return got, 0, 0, fmt.Errorf("receiving: %w", err)
 		}
-		acks, count, err := acknowledge(in.b)
+		acks, count, err := acknowledge(in.Bytes)
 		if err != nil {
 			return got, 0, 0, err
 		}
 		got += count
-		if err := stream.SendMsg(&raw{acks}); err != nil {
+		if err := stream.SendMsg(&run.Raw{Bytes: acks}); err != nil {
 			return got, 0, 0, fmt.Errorf("acknowledging: %w", err)
 		}
 	}
@@ -111,19 +45,19 @@ func (q *queue) drain(ctx context.Context, n int) (got int, sent, applied time.D
 	return got, sent, sent + waitForEnd(stream), nil
 }
 
-func (q *queue) open(ctx context.Context) (grpc.ClientStream, error) {
+func open(ctx context.Context, q *run.Queue) (grpc.ClientStream, error) {
 	desc := &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
-	stream, err := q.conn.NewStream(ctx, desc, pubsubpb.Subscriber_StreamingPull_FullMethodName, asRaw())
+	stream, err := q.Conn.NewStream(ctx, desc, pubsubpb.Subscriber_StreamingPull_FullMethodName, run.AsRaw())
 	if err != nil {
 		return nil, fmt.Errorf("opening a stream: %w", err)
 	}
 	first, err := proto.Marshal(&pubsubpb.StreamingPullRequest{
-		Subscription: q.sub, StreamAckDeadlineSeconds: 60, MaxOutstandingMessages: outstanding,
+		Subscription: q.Subscription(), StreamAckDeadlineSeconds: 60, MaxOutstandingMessages: outstanding,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encoding the first request: %w", err)
 	}
-	return stream, stream.SendMsg(&raw{first})
+	return stream, stream.SendMsg(&run.Raw{Bytes: first})
 }
 
 // waitForEnd closes the sending side. A server that has read every ack then ends the stream; one that does not within a
@@ -133,7 +67,7 @@ func waitForEnd(stream grpc.ClientStream) time.Duration {
 	ended := make(chan time.Duration, 1)
 	go func() {
 		err := stream.CloseSend()
-		for in := (raw{}); err == nil; {
+		for in := (run.Raw{}); err == nil; {
 			err = stream.RecvMsg(&in)
 		}
 		if errors.Is(err, io.EOF) {

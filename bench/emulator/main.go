@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"time"
+
+	"spillway/bench/run"
 )
 
 func main() {
@@ -28,7 +30,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "measuring:", err)
 		os.Exit(1)
 	}
-	b.rows.write(b.out)
+	b.rows.Write(b.out)
 }
 
 // bench is one run.
@@ -36,7 +38,7 @@ type bench struct {
 	out           io.Writer // progress and rows
 	binary        string
 	rounds, large int
-	rows          rows
+	rows          run.Rows
 }
 
 func (b *bench) run(ctx context.Context) error {
@@ -54,4 +56,10 @@ func (b *bench) run(ctx context.Context) error {
 	}
 	b.addFlatness()
 	return nil
+}
+
+// add keeps a figure for the rows and shows it as progress.
+func (b *bench) add(name string, value float64, unit string) {
+	b.rows = append(b.rows, run.Row{Name: name, Value: value, Unit: unit})
+	fmt.Fprintf(b.out, "%s %.4g %s\n", name, value, unit)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"spillway/bench/run"
 )
 
 // sample is how many messages a figure for a small backlog is taken over, at least.
@@ -20,16 +22,16 @@ func streamRow(name string) string { return "emulator_stream_msgs_per_second_" +
 
 // measureSmall takes the rates at small backlogs, then those beside the official emulator.
 func (b *bench) measureSmall(ctx context.Context) (err error) {
-	ours, err := startSpillway(ctx, b.binary)
+	ours, err := run.StartSpillway(ctx, b.binary)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, ours.stop()) }()
+	defer func() { err = errors.Join(err, ours.Close()) }()
 	for _, size := range []struct {
 		name    string
 		waiting int
 	}{{"1k", 1_000}, {"10k", 10_000}, {"100k", 100_000}} {
-		q, err := newQueue(ctx, ours.conn, "waiting-"+size.name)
+		q, err := run.NewQueue(ctx, ours.Conn, "waiting-"+size.name)
 		if err != nil {
 			return err
 		}
@@ -41,13 +43,13 @@ func (b *bench) measureSmall(ctx context.Context) (err error) {
 }
 
 // measureRate fills and drains a queue until enough messages have passed, for each round.
-func (b *bench) measureRate(ctx context.Context, p *process, q *queue, name string, waiting int) error {
+func (b *bench) measureRate(ctx context.Context, p *run.Server, q *run.Queue, name string, waiting int) error {
 	var rates, costs []float64
 	for range b.rounds {
 		var took, used time.Duration
 		messages := 0
 		for messages < sample {
-			if _, err := q.fill(ctx, waiting); err != nil {
+			if _, err := q.Fill(ctx, waiting); err != nil {
 				return err
 			}
 			d, c, err := timedDrain(ctx, p, q, waiting)
@@ -61,30 +63,30 @@ func (b *bench) measureRate(ctx context.Context, p *process, q *queue, name stri
 		rates = append(rates, float64(messages)/took.Seconds())
 		costs = append(costs, float64(used.Nanoseconds())/float64(messages))
 	}
-	b.add(streamRow(name), median(rates), "msgs/s")
-	b.add("emulator_stream_cpu_per_msg_"+name, median(costs), "ns")
+	b.add(streamRow(name), run.Median(rates), "msgs/s")
+	b.add("emulator_stream_cpu_per_msg_"+name, run.Median(costs), "ns")
 	return nil
 }
 
 // timedDrain drains all that waits and returns the time until every ack was applied and the server's processor time.
-func timedDrain(ctx context.Context, p *process, q *queue, n int) (took, used time.Duration, err error) {
-	before, err := p.cpu()
+func timedDrain(ctx context.Context, p *run.Server, q *run.Queue, n int) (took, used time.Duration, err error) {
+	before, err := p.CPU()
 	if err != nil {
 		return 0, 0, err
 	}
-	got, _, took, err := q.drain(ctx, n)
+	got, _, took, err := drain(ctx, q, n)
 	if err != nil {
 		return 0, 0, err
 	}
 	if got != n {
 		return 0, 0, fmt.Errorf("%d messages came, want %d", got, n)
 	}
-	after, err := p.cpu()
+	after, err := p.CPU()
 	return took, after - before, err
 }
 
 // measureBeside consumes slices of 100k waiting messages from both emulators in turns.
-func (b *bench) measureBeside(ctx context.Context, ours *process) (err error) {
+func (b *bench) measureBeside(ctx context.Context, ours *run.Server) (err error) {
 	official, err := startOfficial(ctx)
 	if errors.Is(err, errNoOfficial) {
 		fmt.Fprintf(b.out, "SKIP-VISIBLE: no figures beside the official emulator: %v\n", err)
@@ -93,28 +95,28 @@ func (b *bench) measureBeside(ctx context.Context, ours *process) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, official.stop()) }()
-	var queues [2]*queue
-	for i, p := range []*process{ours, official} {
-		if queues[i], err = newQueue(ctx, p.conn, "beside"); err != nil {
+	defer func() { err = errors.Join(err, official.Close()) }()
+	var queues [2]*run.Queue
+	for i, p := range []*run.Server{ours, official} {
+		if queues[i], err = run.NewQueue(ctx, p.Conn, "beside"); err != nil {
 			return err
 		}
-		if _, err := queues[i].fill(ctx, besideWaiting); err != nil {
+		if _, err := queues[i].Fill(ctx, besideWaiting); err != nil {
 			return err
 		}
 	}
 	var rates [2][]float64
 	for range b.rounds {
 		for i, q := range queues {
-			got, sent, _, err := q.drain(ctx, besideSlice)
+			got, sent, _, err := drain(ctx, q, besideSlice)
 			if err != nil {
 				return err
 			}
 			rates[i] = append(rates[i], float64(got)/sent.Seconds())
 		}
 	}
-	b.add("official_stream_msgs_per_second_100k", median(rates[1]), "msgs/s")
-	b.add("emulator_vs_official_stream_ratio_100k", median(rates[0])/median(rates[1]), "ratio")
+	b.add("official_stream_msgs_per_second_100k", run.Median(rates[1]), "msgs/s")
+	b.add("emulator_vs_official_stream_ratio_100k", run.Median(rates[0])/run.Median(rates[1]), "ratio")
 	return nil
 }
 
@@ -126,15 +128,15 @@ func (b *bench) measureLarge(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, row := range []row{
-		{streamRow("1m"), 0, "msgs/s"},
-		{"emulator_stream_cpu_per_msg_1m", 0, "ns"},
-		{"emulator_publish_msgs_per_second", 0, "msgs/s"},
-		{"emulator_rss_bytes_per_message", 0, "bytes"},
-		{"emulator_rss_over_payload", 0, "bytes"},
-		{"emulator_rss_after_drain", 0, "bytes"},
+	for _, row := range []run.Row{
+		{Name: streamRow("1m"), Unit: "msgs/s"},
+		{Name: "emulator_stream_cpu_per_msg_1m", Unit: "ns"},
+		{Name: "emulator_publish_msgs_per_second", Unit: "msgs/s"},
+		{Name: "emulator_rss_bytes_per_message", Unit: "bytes"},
+		{Name: "emulator_rss_over_payload", Unit: "bytes"},
+		{Name: "emulator_rss_after_drain", Unit: "bytes"},
 	} {
-		b.add(row.name, median(figures[row.name]), row.unit)
+		b.add(row.Name, run.Median(figures[row.Name]), row.Unit)
 	}
 	return nil
 }
@@ -143,21 +145,21 @@ func (b *bench) measureLarge(ctx context.Context) error {
 const settle = 3 * time.Second
 
 func (b *bench) largeRound(ctx context.Context, figures map[string][]float64) (err error) {
-	p, err := startSpillway(ctx, b.binary)
+	p, err := run.StartSpillway(ctx, b.binary)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.stop()) }()
-	q, err := newQueue(ctx, p.conn, "large")
+	defer func() { err = errors.Join(err, p.Close()) }()
+	q, err := run.NewQueue(ctx, p.Conn, "large")
 	if err != nil {
 		return err
 	}
 	note := func(name string, value float64) { figures[name] = append(figures[name], value) }
-	published, err := q.fill(ctx, b.large)
+	published, err := q.Fill(ctx, b.large)
 	if err != nil {
 		return err
 	}
-	full, err := p.resident()
+	full, err := p.Resident()
 	if err != nil {
 		return err
 	}
@@ -170,11 +172,11 @@ func (b *bench) largeRound(ctx context.Context, figures map[string][]float64) (e
 		return ctx.Err()
 	case <-time.After(settle):
 	}
-	drained, err := p.resident()
+	drained, err := p.Resident()
 	n := float64(b.large)
 	note("emulator_publish_msgs_per_second", n/published.Seconds())
 	note("emulator_rss_bytes_per_message", full/n)
-	note("emulator_rss_over_payload", full/n-payload)
+	note("emulator_rss_over_payload", full/n-run.Payload)
 	note(streamRow("1m"), n/took.Seconds())
 	note("emulator_stream_cpu_per_msg_1m", float64(used.Nanoseconds())/n)
 	note("emulator_rss_after_drain", drained)
@@ -188,7 +190,7 @@ func (b *bench) largeRound(ctx context.Context, figures map[string][]float64) (e
 func (b *bench) addFlatness() {
 	fastest, flatness := 0.0, 1.0
 	for _, name := range []string{"1k", "10k", "100k", "1m"} {
-		rate := b.rows.value(streamRow(name))
+		rate := b.rows.Value(streamRow(name))
 		fastest = max(fastest, rate)
 		flatness = min(flatness, rate/fastest)
 	}

@@ -1,4 +1,4 @@
-package main
+package run
 
 import (
 	"google.golang.org/grpc"
@@ -13,32 +13,33 @@ const (
 	ioBuffer = 128 << 10
 )
 
-// raw is a message that is sent and received encoded, so that the server's cost is what is measured.
-type raw struct{ b []byte }
+// Raw is a message that is sent and received encoded, so that the server's cost is what is measured.
+type Raw struct{ Bytes []byte }
 
 type rawCodec struct{ encoding.CodecV2 }
 
 // Marshal implements encoding.CodecV2.
 func (c rawCodec) Marshal(v any) (mem.BufferSlice, error) {
-	if r, ok := v.(*raw); ok {
-		return mem.BufferSlice{mem.SliceBuffer(r.b)}, nil
+	if r, ok := v.(*Raw); ok {
+		return mem.BufferSlice{mem.SliceBuffer(r.Bytes)}, nil
 	}
 	return c.CodecV2.Marshal(v)
 }
 
 // Unmarshal implements encoding.CodecV2. It reuses the message's buffer.
 func (c rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
-	r, ok := v.(*raw)
+	r, ok := v.(*Raw)
 	if !ok {
 		return c.CodecV2.Unmarshal(data, v)
 	}
-	r.b = r.b[:0]
+	r.Bytes = r.Bytes[:0]
 	for _, part := range data {
-		r.b = append(r.b, part.ReadOnlyData()...)
+		r.Bytes = append(r.Bytes, part.ReadOnlyData()...)
 	}
 	return nil
 }
 
-func asRaw() grpc.CallOption {
+// AsRaw makes a call send and receive Raw messages.
+func AsRaw() grpc.CallOption {
 	return grpc.ForceCodecV2(rawCodec{encoding.GetCodecV2(proto.Name)})
 }

@@ -1,0 +1,3 @@
+// Package run starts the programs that a benchmark measures, reads what they cost, fills queues for them, and prints figures
+// as rows.
+package run
