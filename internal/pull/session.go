@@ -177,7 +177,8 @@ func (n *session) leave(life context.Context, end context.CancelCauseFunc) {
 type hearing struct {
 	mu      sync.Mutex
 	reading bool // someone waits for a response
-	waiting bool // a ping has not been answered
+	waiting bool // nothing has been heard since the last ping
+	pinged  bool // a ping has not been answered; messages may come ahead of its answer
 }
 
 // listen notes that someone reads: what is not read cannot be heard.
@@ -191,19 +192,22 @@ func (h *hearing) listen() {
 func (h *hearing) hear(empty bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	answered := h.waiting && empty
 	h.reading, h.waiting = false, false
-	return answered
+	if !h.pinged || !empty {
+		return false
+	}
+	h.pinged = false
+	return true
 }
 
 // asked notes that a ping was sent.
 func (h *hearing) asked() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.waiting = h.reading
+	h.waiting, h.pinged = h.reading, true
 }
 
-// silent says whether the ping is still unanswered although someone reads.
+// silent says whether nothing has been heard since the last ping although someone reads.
 func (h *hearing) silent() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -421,8 +421,12 @@ func TestAServerThatNeverAnsweredAPingIsNotHeldToIt(t *testing.T) {
 	if h.hear(false) {
 		t.Error("messages prove life, but not that pings are answered")
 	}
+	h.listen()
 	if h.silent() {
 		t.Error("messages are a sign of life")
+	}
+	if !h.hear(true) {
+		t.Error("under load the ping's answer comes behind messages")
 	}
 }
 
