@@ -27,12 +27,15 @@ func collectorPercent(live uint64) int {
 	return int(min(max(headroom*100/live, minPercent), maxPercent))
 }
 
-// ebb follows the size of the store and says when enough has been drained to give memory back.
-type ebb struct{ peak int64 }
+// ebb follows the size of the store and says when enough has been drained to give memory back. A drain that is fast is let
+// finish: it ends soon, and giving memory back takes a fifth of its speed.
+type ebb struct{ peak, last int64 }
 
 func (e *ebb) shouldRelease(held int64) bool {
 	e.peak = max(e.peak, held)
-	if held > e.peak/2 || e.peak-held < releaseStep {
+	fast := e.last-held > releaseStep
+	e.last = held
+	if fast || held > e.peak/2 || e.peak-held < releaseStep {
 		return false
 	}
 	e.peak = held
