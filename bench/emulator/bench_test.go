@@ -39,13 +39,13 @@ func TestAcknowledgeNamesEveryMessage(t *testing.T) {
 
 func TestFlatnessIsTheWorstSlowdownWithAGrowingBacklog(t *testing.T) {
 	for name, test := range map[string]struct {
-		rates []float64 // at 1k, 10k, 100k, 1m
-		want  float64
+		rates        []float64 // at 1k, 10k, 100k, 1m
+		want, spread float64
 	}{
-		"flat":                           {[]float64{100, 100, 100, 100}, 1},
-		"slow at the start is no growth": {[]float64{50, 100, 200, 200}, 1},
-		"half as fast at the end":        {[]float64{100, 100, 200, 100}, 0.5},
-		"slowest in the middle":          {[]float64{100, 25, 100, 100}, 0.25},
+		"flat":                           {[]float64{100, 100, 100, 100}, 1, 1},
+		"slow at the start is no growth": {[]float64{50, 100, 200, 200}, 1, 0.25},
+		"half as fast at the end":        {[]float64{100, 100, 200, 100}, 0.5, 0.5},
+		"slowest in the middle":          {[]float64{100, 25, 100, 100}, 0.25, 0.25},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := &bench{out: &bytes.Buffer{}}
@@ -55,6 +55,9 @@ func TestFlatnessIsTheWorstSlowdownWithAGrowingBacklog(t *testing.T) {
 			b.addFlatness()
 			if got := b.rows.Value("emulator_stream_flatness_1k_to_1m"); got != test.want {
 				t.Errorf("flatness %v, want %v", got, test.want)
+			}
+			if got := b.rows.value("emulator_stream_slowest_to_fastest"); got != test.spread {
+				t.Errorf("slowest to fastest %v, want %v", got, test.spread)
 			}
 		})
 	}

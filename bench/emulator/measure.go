@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"spillway/bench/run"
@@ -185,14 +186,16 @@ func (b *bench) largeRound(ctx context.Context, figures map[string][]float64) (e
 	return err
 }
 
-// addFlatness adds by how much the stream is slower at a larger backlog than at any smaller one: 1 is flat. A small backlog
-// may be slower, since opening the stream and the last ack's way are a large part of its few milliseconds.
+// addFlatness adds by how much the stream is slower at a larger backlog than at any smaller one, 1 being flat, and the slowest
+// rate of all by the fastest. The latter counts a small backlog's slowness too, which is that of opening the stream and of the
+// last ack's way: a large part of its few milliseconds.
 func (b *bench) addFlatness() {
-	fastest, flatness := 0.0, 1.0
+	slowest, fastest, flatness := math.Inf(1), 0.0, 1.0
 	for _, name := range []string{"1k", "10k", "100k", "1m"} {
 		rate := b.rows.Value(streamRow(name))
-		fastest = max(fastest, rate)
+		slowest, fastest = min(slowest, rate), max(fastest, rate)
 		flatness = min(flatness, rate/fastest)
 	}
 	b.add("emulator_stream_flatness_1k_to_1m", flatness, "ratio")
+	b.add("emulator_stream_slowest_to_fastest", slowest/fastest, "ratio")
 }
