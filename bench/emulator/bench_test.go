@@ -56,7 +56,7 @@ func TestFlatnessIsTheWorstSlowdownWithAGrowingBacklog(t *testing.T) {
 			if got := b.rows.Value("emulator_stream_flatness_1k_to_1m"); got != test.want {
 				t.Errorf("flatness %v, want %v", got, test.want)
 			}
-			if got := b.rows.value("emulator_stream_slowest_to_fastest"); got != test.spread {
+			if got := b.rows.Value("emulator_stream_slowest_to_fastest"); got != test.spread {
 				t.Errorf("slowest to fastest %v, want %v", got, test.spread)
 			}
 		})

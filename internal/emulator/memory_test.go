@@ -17,8 +17,21 @@ func TestMemoryIsReleasedInHalvesOfThePeak(t *testing.T) {
 	}
 	for name, looks := range map[string][]look{
 		"a slow drain": {
-			{1000, false}, {940, false}, {880, false}, {820, false}, {760, false}, {700, false}, {640, false}, {580, false}, {520, false},
-			{500, true}, {440, false}, {380, false}, {320, false}, {260, false}, {250, true},
+			{1000, false},
+			{940, false},
+			{880, false},
+			{820, false},
+			{760, false},
+			{700, false},
+			{640, false},
+			{580, false},
+			{520, false},
+			{500, true},
+			{440, false},
+			{380, false},
+			{320, false},
+			{260, false},
+			{250, true},
 		},
 		"a fast drain is let finish":   {{1000, false}, {600, false}, {300, false}, {0, false}, {0, true}, {0, false}},
 		"a fast drain that pauses":     {{1000, false}, {400, false}, {390, true}, {380, false}},
