@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"sync"
 	"time"
 
 	vkit "cloud.google.com/go/pubsub/v2/apiv1"
@@ -24,10 +23,11 @@ const scope = "https://www.googleapis.com/auth/pubsub"
 // emulatorWait is how long an emulator that was asked for may take to answer.
 const emulatorWait = 3 * time.Second
 
-// client is a generated client with the calls that run on it, so that it can be replaced while they end.
+// client is a generated client with the number of calls that run on it, so that it can be replaced while they end. The
+// subscriber's lock guards the number.
 type client struct {
 	*vkit.SubscriptionAdminClient
-	calls sync.WaitGroup
+	calls int
 }
 
 // credentials returns what every connection of this process authenticates with; none for an emulator.
@@ -52,12 +52,6 @@ func dial(ctx context.Context, opts []option.ClientOption) (*client, error) {
 	// The generated retries hide outcomes and have budgets of their own; the settler and the stream's loop retry.
 	c.CallOptions = &vkit.SubscriptionAdminCallOptions{}
 	return &client{SubscriptionAdminClient: c}, nil
-}
-
-// retire closes the client when its last call has ended.
-func (c *client) retire() error {
-	c.calls.Wait()
-	return c.Close()
 }
 
 // CheckEmulator returns an error when the environment asks for an emulator and none answers there.

@@ -31,9 +31,10 @@ const (
 type inventory struct {
 	mu     sync.Mutex
 	work   *sync.Cond // something is ready, or the inventory is closed
-	change *sync.Cond // something has left
+	change *sync.Cond // something was decided or has left
 	items  map[string]*item
-	bytes  int
+	open   int // items that are not decided yet
+	bytes  int // their payload
 	ready  []*item
 	// queues holds, for each ordering key that has a message out, those that wait behind it.
 	queues map[string][]*item
@@ -77,22 +78,15 @@ func (in *inventory) add(it *item) bool {
 	if it.key != "" && in.hold(it) {
 		return true
 	}
-	in.put(it)
+	in.items[it.delivery.ID] = it
+	in.open++
+	in.bytes += it.size
 	if it.key != "" && !in.turn(it) {
 		return true
 	}
 	in.ready = append(in.ready, it)
 	in.work.Signal()
 	return true
-}
-
-// put counts an item as outstanding, in place of an earlier delivery of its message.
-func (in *inventory) put(it *item) {
-	if here, ok := in.items[it.delivery.ID]; ok {
-		in.bytes -= here.size
-	}
-	in.items[it.delivery.ID] = it
-	in.bytes += it.size
 }
 
 // hold keeps an item back while its key is blocked. The message that the key waits for ends the block.
@@ -124,7 +118,6 @@ func (in *inventory) turn(it *item) bool {
 func (in *inventory) forget(it *item) {
 	if in.items[it.delivery.ID] == it {
 		delete(in.items, it.delivery.ID)
-		in.bytes -= it.size
 	}
 }
 
@@ -138,7 +131,7 @@ func (in *inventory) unblock(now time.Time) (held []*item) {
 		}
 		for _, it := range b.held {
 			it.fate = nacked
-			in.put(it)
+			in.items[it.delivery.ID] = it
 		}
 		held = append(held, b.held...)
 		delete(in.blocks, key)
@@ -168,10 +161,7 @@ func (in *inventory) next() *item {
 func (in *inventory) settle(it *item, ack bool, now time.Time) []*item {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	it.fate = nacked
-	if ack {
-		it.fate = acked
-	}
+	in.decide(it, ack)
 	if it.key == "" {
 		return nil
 	}
@@ -182,7 +172,7 @@ func (in *inventory) settle(it *item, ack bool, now time.Time) []*item {
 	if !ack {
 		in.blocks[it.key] = &block{first: it.delivery.ID, until: now.Add(blockTime)}
 		for _, w := range waiting {
-			w.fate = nacked
+			in.decide(w, false)
 		}
 		return waiting
 	}
@@ -193,6 +183,17 @@ func (in *inventory) settle(it *item, ack bool, now time.Time) []*item {
 	in.ready = append(in.ready, waiting[0])
 	in.work.Signal()
 	return nil
+}
+
+// decide notes an item's fate, from which on it takes no room in the window.
+func (in *inventory) decide(it *item, ack bool) {
+	it.fate = nacked
+	if ack {
+		it.fate = acked
+	}
+	in.open--
+	in.bytes -= it.size
+	in.change.Broadcast()
 }
 
 // remove forgets items whose settlement is confirmed or given up. It keeps and returns those that were redelivered
@@ -213,10 +214,11 @@ func (in *inventory) remove(items []*item) (again []*item) {
 	return again
 }
 
-// waitRoom waits until less than the window is out, or ctx is done. A server that keeps to the declared window is
-// never waited for.
+// waitRoom waits while more than the window is out, or ctx is done. A server that keeps to the declared window is never
+// waited for, so that its answers to pings are heard at a full window too: it knows of every message that is not decided
+// here. Decided ones count only against a server that ignores the window, while it confirms nothing.
 func (in *inventory) waitRoom(ctx context.Context, messages, bytes int) {
-	in.wait(ctx, func() bool { return len(in.items) < messages && in.bytes < bytes })
+	in.wait(ctx, func() bool { return in.open <= messages && in.bytes <= bytes && len(in.items) <= 2*messages })
 }
 
 // waitEmpty waits until everything is settled and confirmed, or ctx is done.

@@ -42,7 +42,7 @@ func (s *Subscriber) receive(ctx context.Context, in *inventory, set *settler) {
 		}
 		wait = min(2*wait, longest)
 		sleep(ctx, pause)
-		if err := s.renew(ctx); err != nil {
+		if err := s.renew(ctx, errors.Is(err, errPing)); err != nil {
 			s.log.Warn("connecting anew", zap.Error(err))
 		}
 	}

@@ -8,6 +8,8 @@ import (
 
 	"go.uber.org/zap"
 	"google.golang.org/api/option"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"spillway/internal/backlog"
 )
@@ -39,8 +41,8 @@ type Subscriber struct {
 	pingInterval, pingAnswer time.Duration
 
 	mu      sync.Mutex
-	current *client
-	retired sync.WaitGroup // clients that were replaced and are being closed
+	current *client          // nil when the subscriber is closed
+	retired map[*client]bool // clients that were replaced while calls ran on them
 }
 
 // NewSubscriber opens no stream yet, but finds credentials: without any its error matches ErrNoCredentials.
@@ -48,7 +50,7 @@ func NewSubscriber(ctx context.Context, opts Options, metrics *Metrics, log *zap
 	s := &Subscriber{
 		opts: opts, name: opts.Subscription.String(), state: &state{}, metrics: metrics,
 		log:          log.With(zap.Stringer("subscription", opts.Subscription)),
-		pingInterval: pingInterval, pingAnswer: pingAnswer,
+		pingInterval: pingInterval, pingAnswer: pingAnswer, retired: map[*client]bool{},
 	}
 	var err error
 	if s.dial, err = credentials(ctx); err != nil {
@@ -104,44 +106,92 @@ func (s *Subscriber) expired(n int) {
 	s.metrics.expired.WithLabelValues(s.opts.Subscription.ID).Add(float64(n))
 }
 
-// call runs f with the present client, which is not closed before f returns.
+// errClosed ends the calls of a subscriber that was closed before its Run returned.
+var errClosed = status.Error(codes.FailedPrecondition, "the subscriber is closed")
+
+// call runs f with the present client, which stays open meanwhile unless its path is known to be dead.
 func (s *Subscriber) call(f func(*client) error) error {
-	s.mu.Lock()
-	c := s.current
-	c.calls.Add(1)
-	s.mu.Unlock()
-	defer c.calls.Done()
+	c := s.borrow()
+	if c == nil {
+		return errClosed
+	}
+	defer s.giveBack(c)
 	return f(c)
 }
 
+func (s *Subscriber) borrow() *client {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current != nil {
+		s.current.calls++
+	}
+	return s.current
+}
+
+// giveBack closes a client that was replaced when its last call has ended.
+func (s *Subscriber) giveBack(c *client) {
+	s.mu.Lock()
+	c.calls--
+	last := s.retired[c] && c.calls == 0
+	if last {
+		delete(s.retired, c)
+	}
+	s.mu.Unlock()
+	if last {
+		s.hangUp(c)
+	}
+}
+
 // renew replaces the client, so that what comes next runs on a new connection: a stream that is opened anew on a
-// half-dead connection is dead too.
-func (s *Subscriber) renew(ctx context.Context) error {
+// half-dead connection is dead too. dead says that the old path is: then the calls on it are ended at once, to be
+// repeated on the new one, instead of waiting out their time while leases run off.
+func (s *Subscriber) renew(ctx context.Context, dead bool) error {
 	fresh, err := dial(ctx, s.dial)
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	old := s.current
-	s.current = fresh
-	s.mu.Unlock()
-	s.retired.Go(func() {
-		if err := old.retire(); err != nil {
-			s.log.Debug("closing a replaced connection", zap.Error(err))
-		}
-	})
+	if gone := s.replace(fresh, dead); gone != nil {
+		s.hangUp(gone)
+	}
 	return nil
 }
 
-// Close ends the connections. Call it after Run has returned.
+// replace makes fresh the present client and returns the one to be closed now, if any: the old one unless calls are to
+// end on it, or fresh itself when the subscriber is closed.
+func (s *Subscriber) replace(fresh *client, dead bool) (gone *client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.current
+	if old == nil {
+		return fresh
+	}
+	s.current = fresh
+	if !dead && old.calls > 0 {
+		s.retired[old] = true
+		return nil
+	}
+	return old
+}
+
+func (s *Subscriber) hangUp(c *client) {
+	if err := c.Close(); err != nil {
+		s.log.Debug("closing a replaced connection", zap.Error(err))
+	}
+}
+
+// Close ends the connections and whatever calls still run on them. Call it after Run has returned, or when Run is not
+// waited for any longer: what is then unsettled comes again when its lease runs out.
 func (s *Subscriber) Close() error {
-	s.retired.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.current == nil {
 		return nil
 	}
-	c := s.current
+	for c := range s.retired {
+		s.hangUp(c)
+	}
+	clear(s.retired)
+	err := s.current.Close()
 	s.current = nil
-	return c.retire()
+	return err
 }

@@ -371,11 +371,10 @@ func TestCutConnectionsLoseAndRepeatNothing(t *testing.T) {
 	}
 }
 
-func TestAHalfDeadPathIsFoundByThePing(t *testing.T) {
-	w := newWorld(t, func(*pubsubpb.Subscription) {})
-	p := newProxy(t, w.addr)
-	e := newEffects()
-	t.Setenv(EmulatorVariable, p.Addr().String())
+// impatient runs a subscriber whose pings are frequent.
+func impatient(t *testing.T, addr string, handle func(*Delivery)) *Subscriber {
+	t.Helper()
+	t.Setenv(EmulatorVariable, addr)
 	s, err := NewSubscriber(t.Context(), Options{
 		Subscription:           backlog.Subscription{Project: "shop", ID: "offers"},
 		MaxOutstandingMessages: 10, MaxOutstandingBytes: 1 << 20, LeaseExtension: 10 * time.Second, MaxLease: time.Hour,
@@ -385,17 +384,72 @@ func TestAHalfDeadPathIsFoundByThePing(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	s.pingInterval, s.pingAnswer = 200*time.Millisecond, 100*time.Millisecond
-	running(t, func(ctx context.Context) error {
-		return s.Run(ctx, func(d *Delivery) { e.note(d); d.Ack() })
-	})
+	running(t, func(ctx context.Context) error { return s.Run(ctx, handle) })
 	eventually(t, "a ping is answered", s.pings.Load)
+	return s
+}
+
+func (s *Subscriber) opened() float64 {
+	return testutil.ToFloat64(s.metrics.streamOpens.WithLabelValues("offers"))
+}
+
+func TestAHalfDeadPathIsFoundByThePing(t *testing.T) {
+	w := newWorld(t, func(*pubsubpb.Subscription) {})
+	p := newProxy(t, w.addr)
+	e := newEffects()
+	s := impatient(t, p.Addr().String(), func(d *Delivery) { e.note(d); d.Ack() })
 	p.dead.Store(true)
-	opened := func() float64 { return testutil.ToFloat64(s.metrics.streamOpens.WithLabelValues("offers")) }
-	eventually(t, "a second stream is opened", func() bool { return opened() == 2 })
+	eventually(t, "a second stream is opened", func() bool { return s.opened() == 2 })
 	w.publish(t, 20, 0)
 	eventually(t, "messages come on the new connection", func() bool { return e.unique() == 20 })
-	if n := opened(); n != 2 {
+	if n := s.opened(); n != 2 {
 		t.Errorf("%v streams were opened, want 2", n)
+	}
+}
+
+func TestAHalfDeadPathIsFoundAtAFullWindowAndAcksGoOnAtOnce(t *testing.T) {
+	w := newWorld(t, func(*pubsubpb.Subscription) {})
+	p := newProxy(t, w.addr)
+	e, release := newEffects(), make(chan struct{})
+	s := impatient(t, p.Addr().String(), func(d *Delivery) {
+		e.note(d)
+		<-release
+		d.Ack()
+	})
+	w.publish(t, 30, 0)
+	eventually(t, "the window is full", func() bool { return e.unique() == 10 })
+	p.dead.Store(true)
+	begin := time.Now()
+	close(release) // These acks go into the dead connection.
+	eventually(t, "a second stream is opened", func() bool { return s.opened() == 2 })
+	eventually(t, "all are handled", func() bool { return e.unique() == 30 })
+	if took := time.Since(begin); took > 8*time.Second { // The leases, which nobody could extend, last 10 s.
+		t.Errorf("it took %s", took)
+	}
+	if n := e.duplicated(); n > 0 {
+		t.Errorf("%d duplicated", n)
+	}
+}
+
+func TestClosingUnderARunThatIsNotWaitedForEndsItsCalls(t *testing.T) {
+	w := newWorld(t, func(*pubsubpb.Subscription) {})
+	p := newProxy(t, w.addr)
+	lent := make(chan *Delivery, 1)
+	s := impatient(t, p.Addr().String(), func(d *Delivery) { lent <- d })
+	w.publish(t, 1, 0)
+	d := <-lent
+	p.dead.Store(true)
+	s.mu.Lock()
+	under := s.current
+	s.mu.Unlock()
+	d.Ack() // It hangs on the dead path.
+	eventually(t, "the ack is under way", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return under.calls > 1 || s.current != under })
+	begin := time.Now()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("it took %s", took)
 	}
 }
 
