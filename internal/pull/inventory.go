@@ -2,6 +2,7 @@ package pull
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -48,13 +49,15 @@ type inventory struct {
 // The server has taken its leases back, so what is held does not count as outstanding: if it did, it could fill the
 // window and keep the nacked message itself from being read.
 type block struct {
-	first string // ID of the nacked message
-	until time.Time
-	held  []*item
+	nacked *item     // the newest nack of the key
+	first  []string  // IDs of the nacked messages that the key waits for, any of which ends the block
+	until  time.Time // zero while the nack is not confirmed: the server may not know of it yet
+	held   []*item
 }
 
-// blockTime is how long messages that were on their way at a nack may take to arrive. A message that has not come back by
-// then (it is dead-lettered, or its retry is delayed) no longer blocks its key, and what was held is nacked.
+// blockTime is how long messages that were on their way at a nack may take to arrive once it is confirmed. A message that
+// has not come back by then (it is dead-lettered, or its retry is delayed) no longer blocks its key; what was held is
+// nacked and, for what is on its way meanwhile, blocks the key in its place.
 const blockTime = 2 * time.Second
 
 func newInventory() *inventory {
@@ -95,7 +98,7 @@ func (in *inventory) hold(it *item) bool {
 	if !blocked {
 		return false
 	}
-	if b.first == it.delivery.ID {
+	if slices.Contains(b.first, it.delivery.ID) {
 		delete(in.blocks, it.key)
 		return false
 	}
@@ -121,12 +124,16 @@ func (in *inventory) forget(it *item) {
 	}
 }
 
-// unblock ends the blocks that are over at now and returns what they held, for a nack.
-func (in *inventory) unblock(now time.Time) (held []*item) {
+// unblock ends the blocks that are over at now, or all of them, and returns what they held, for a nack.
+func (in *inventory) unblock(now time.Time, all bool) (held []*item) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for key, b := range in.blocks {
-		if b.until.After(now) {
+		if !all && (b.until.IsZero() || b.until.After(now)) {
+			continue
+		}
+		if len(b.held) == 0 {
+			delete(in.blocks, key)
 			continue
 		}
 		for _, it := range b.held {
@@ -134,7 +141,8 @@ func (in *inventory) unblock(now time.Time) (held []*item) {
 			in.items[it.delivery.ID] = it
 		}
 		held = append(held, b.held...)
-		delete(in.blocks, key)
+		b.nacked, b.until, b.held = b.held[0], time.Time{}, nil
+		b.first = append(b.first, b.nacked.delivery.ID)
 	}
 	return held
 }
@@ -155,10 +163,10 @@ func (in *inventory) next() *item {
 	return it
 }
 
-// settle notes that an item's fate was decided at now and returns the items that share it: after a nack, those of its
+// settle notes an item's fate and returns the items that share it: after a nack, those of its
 // ordering key that wait behind it, because the server delivers them anew in order. After an ack the next of the key is
 // ready.
-func (in *inventory) settle(it *item, ack bool, now time.Time) []*item {
+func (in *inventory) settle(it *item, ack bool) []*item {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.decide(it, ack)
@@ -170,7 +178,7 @@ func (in *inventory) settle(it *item, ack bool, now time.Time) []*item {
 		delete(in.queues, it.key)
 	}
 	if !ack {
-		in.blocks[it.key] = &block{first: it.delivery.ID, until: now.Add(blockTime)}
+		in.blocks[it.key] = &block{nacked: it, first: []string{it.delivery.ID}}
 		for _, w := range waiting {
 			in.decide(w, false)
 		}
@@ -196,9 +204,9 @@ func (in *inventory) decide(it *item, ack bool) {
 	in.change.Broadcast()
 }
 
-// remove forgets items whose settlement is confirmed or given up. It keeps and returns those that were redelivered
+// remove forgets items whose settlement was confirmed or given up at now. It keeps and returns those that were redelivered
 // meanwhile, which are to be acked once more.
-func (in *inventory) remove(items []*item) (again []*item) {
+func (in *inventory) remove(items []*item, now time.Time) (again []*item) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for _, it := range items {
@@ -208,6 +216,9 @@ func (in *inventory) remove(items []*item) (again []*item) {
 			again = append(again, it)
 		default:
 			in.forget(it)
+			if b := in.blocks[it.key]; b != nil && b.nacked == it {
+				b.until = now.Add(blockTime)
+			}
 		}
 	}
 	in.change.Broadcast()

@@ -46,14 +46,14 @@ func TestARedeliveryIsNotHandledTwice(t *testing.T) {
 		in := newInventory()
 		it := received("m", "ack-1", "")
 		in.add(it)
-		in.settle(it, true, time.Now())
+		in.settle(it, true)
 		if in.add(received("m", "ack-2", "")) {
 			t.Fatal("an acked message is not handled again")
 		}
-		if again := in.remove([]*item{it}); len(again) != 1 || in.ids(again)[0] != "ack-2" {
+		if again := in.remove([]*item{it}, time.Now()); len(again) != 1 || in.ids(again)[0] != "ack-2" {
 			t.Fatalf("to be acked again: %v", again)
 		}
-		if again := in.remove([]*item{it}); len(again) != 0 || len(in.items) != 0 || in.bytes != 0 {
+		if again := in.remove([]*item{it}, time.Now()); len(again) != 0 || len(in.items) != 0 || in.bytes != 0 {
 			t.Fatalf("after the second ack %d items of %d bytes are left", len(in.items), in.bytes)
 		}
 	})
@@ -62,11 +62,11 @@ func TestARedeliveryIsNotHandledTwice(t *testing.T) {
 		old := received("m", "ack-1", "")
 		in.add(old)
 		expectNext(t, in, "m")
-		in.settle(old, false, time.Now())
+		in.settle(old, false)
 		if !in.add(received("m", "ack-2", "")) {
 			t.Fatal("the redelivery of a nacked message is lost")
 		}
-		in.remove([]*item{old})
+		in.remove([]*item{old}, time.Now())
 		expectNext(t, in, "m")
 		if len(in.items) != 1 || in.bytes != 10 {
 			t.Fatalf("%d items of %d bytes", len(in.items), in.bytes)
@@ -81,10 +81,9 @@ func TestOrderingKeys(t *testing.T) {
 		in.add(it)
 	}
 	expectNext(t, in, "a1", "b1", "free") // One of each key, and whatever has none.
-	in.settle(a1, true, time.Now())
+	in.settle(a1, true)
 	expectNext(t, in, "a2")
-	begin := time.Now()
-	if followers := in.settle(a2, false, begin); len(followers) != 1 || followers[0] != a3 {
+	if followers := in.settle(a2, false); len(followers) != 1 || followers[0] != a3 {
 		t.Fatalf("the nack of a2 must take a3 along, got %v", followers)
 	}
 	expectNext(t, in)
@@ -96,7 +95,7 @@ func TestOrderingKeys(t *testing.T) {
 	in.add(received("a3", "8", "a"))
 	in.add(received("a4", "9", "a"))
 	expectNext(t, in, "a2")
-	in.settle(a2, true, begin)
+	in.settle(a2, true)
 	expectNext(t, in, "a3")
 	if len(in.queues["a"]) != 1 {
 		t.Fatalf("a4 waits once, got %d", len(in.queues["a"]))
@@ -105,21 +104,68 @@ func TestOrderingKeys(t *testing.T) {
 
 func TestANackedMessageThatDoesNotComeBackBlocksItsKeyOnlyForAMoment(t *testing.T) {
 	in := newInventory()
+	nacked := time.Now()
+	a1, a2 := received("a1", "1", "a"), received("a2", "2", "a")
+	in.add(a1)
+	expectNext(t, in, "a1")
+	in.settle(a1, false) // Its last attempt: the server dead-letters it.
+	in.add(a2)
+	if held := in.unblock(nacked.Add(time.Hour), false); len(held) != 0 {
+		t.Fatal("until the nack is confirmed the server may send more of the key")
+	}
+	begin := nacked.Add(time.Hour)
+	in.remove([]*item{a1}, begin)
+	expectNext(t, in)
+	if held := in.unblock(begin.Add(blockTime-1), false); len(held) != 0 {
+		t.Fatal("too early")
+	}
+	if held := in.unblock(begin.Add(blockTime), false); len(held) != 1 || held[0] != a2 {
+		t.Fatalf("a2 must be nacked, got %v", held)
+	}
+	in.add(received("a3", "3", "a")) // It was on its way when a2 was nacked.
+	expectNext(t, in)
+	in.add(received("a2", "4", "a"))
+	in.add(received("a3", "5", "a"))
+	expectNext(t, in, "a2")
+}
+
+func TestANackedMessageThatComesBackLateGoesAheadOfWhatWasHeld(t *testing.T) {
+	in := newInventory()
 	begin := time.Now()
 	a1, a2 := received("a1", "1", "a"), received("a2", "2", "a")
 	in.add(a1)
 	expectNext(t, in, "a1")
-	in.settle(a1, false, begin) // Its last attempt: the server dead-letters it.
+	in.settle(a1, false) // The subscription's retry policy delays it.
+	in.remove([]*item{a1}, begin)
 	in.add(a2)
-	expectNext(t, in)
-	if held := in.unblock(begin.Add(blockTime - 1)); len(held) != 0 {
-		t.Fatal("too early")
-	}
-	if held := in.unblock(begin.Add(blockTime)); len(held) != 1 || held[0] != a2 {
+	in.remove(in.unblock(begin.Add(blockTime), false), begin.Add(blockTime))
+	in.add(received("a1", "3", "a"))
+	expectNext(t, in, "a1")
+}
+
+func TestABlockEndsByItselfWhenNothingWasHeld(t *testing.T) {
+	in := newInventory()
+	begin := time.Now()
+	a1 := received("a1", "1", "a")
+	in.add(a1)
+	expectNext(t, in, "a1")
+	in.settle(a1, false)
+	in.remove([]*item{a1}, begin)
+	in.unblock(begin.Add(blockTime), false)
+	in.add(received("a2", "2", "a"))
+	expectNext(t, in, "a2")
+}
+
+func TestWhatIsHeldIsGivenBackWhenReceivingEnds(t *testing.T) {
+	in := newInventory()
+	a1, a2 := received("a1", "1", "a"), received("a2", "2", "a")
+	in.add(a1)
+	expectNext(t, in, "a1")
+	in.settle(a1, false)
+	in.add(a2)
+	if held := in.unblock(time.Now(), true); len(held) != 1 || held[0] != a2 {
 		t.Fatalf("a2 must be nacked, got %v", held)
 	}
-	in.add(received("a2", "3", "a"))
-	expectNext(t, in, "a2")
 }
 
 func TestRoomAndEmptiness(t *testing.T) {
@@ -136,12 +182,12 @@ func TestRoomAndEmptiness(t *testing.T) {
 		if closed(room) || closed(empty) {
 			t.Fatal("there is more than the window")
 		}
-		in.settle(a, true, time.Now())
+		in.settle(a, true)
 		synctest.Wait()
 		if !closed(room) || closed(empty) {
 			t.Fatal("one is decided: there is room, but it is not empty")
 		}
-		in.remove([]*item{a, b})
+		in.remove([]*item{a, b}, time.Now())
 		synctest.Wait()
 		if !closed(empty) {
 			t.Fatal("it is empty")

@@ -29,7 +29,7 @@ type keeper struct {
 	extension time.Duration // what each extension asks for
 	maxLease  time.Duration
 	expired   func(n int)
-	unblock   func(now time.Time)
+	unblock   func(now time.Time, all bool)
 }
 
 // run keeps leases until ctx is done and its calls have ended.
@@ -45,7 +45,7 @@ func (k *keeper) run(ctx context.Context) {
 		case now := <-tick.C:
 			due, expired := k.inventory.takeDue(now, k.extension/2, k.maxLease)
 			k.expired(expired)
-			k.unblock(now)
+			k.unblock(now, false)
 			for chunk := range slices.Chunk(due, maxIDs) {
 				calls.Go(func() { k.extend(ctx, chunk) })
 			}

@@ -46,7 +46,7 @@ func newSettler(in *inventory, a api, window int, lost func(string, int), log *z
 
 // settle decides an item's fate and, after a nack, that of the messages that wait behind it. It never blocks.
 func (s *settler) settle(it *item, ack bool) {
-	followers := s.inventory.settle(it, ack, time.Now())
+	followers := s.inventory.settle(it, ack)
 	if ack {
 		s.enqueue([]*item{it}, nil)
 		return
@@ -54,8 +54,8 @@ func (s *settler) settle(it *item, ack bool) {
 	s.enqueue(nil, append([]*item{it}, followers...))
 }
 
-// unblock nacks what has waited too long behind a nacked message of its ordering key.
-func (s *settler) unblock(now time.Time) { s.enqueue(nil, s.inventory.unblock(now)) }
+// unblock nacks what has waited too long, or at all, behind a nacked message of its ordering key.
+func (s *settler) unblock(now time.Time, all bool) { s.enqueue(nil, s.inventory.unblock(now, all)) }
 
 func (s *settler) enqueue(acks, nacks []*item) {
 	if len(acks)+len(nacks) == 0 {
@@ -132,14 +132,14 @@ func (s *settler) send(ctx context.Context, op string, items []*item) {
 			s.lost(op, len(refused))
 			s.log.Debug("settling was refused", zap.String("op", op), zap.Int("messages", len(refused)), zap.Error(err))
 		}
-		again := s.inventory.remove(without(items, retry))
+		again := s.inventory.remove(without(items, retry), time.Now())
 		if items = slices.Concat(retry, again); len(items) == 0 {
 			return
 		}
 		if ctx.Err() != nil || time.Since(begin) > settleBudget {
 			s.lost(op, len(items))
 			s.log.Warn("settling was given up", zap.String("op", op), zap.Int("messages", len(items)), zap.Error(err))
-			s.inventory.remove(items)
+			s.inventory.remove(items, time.Now())
 			return
 		}
 		sleep(ctx, pause/2+rand.N(pause/2)) //nolint:gosec // Jitter needs no secrecy.

@@ -90,7 +90,7 @@ func (s *Subscriber) Run(ctx context.Context, handle func(*Delivery)) error {
 		})
 	}
 	s.receive(ctx, in, set)
-	set.unblock(time.Now().Add(blockTime)) // Nothing comes any more.
+	set.unblock(time.Now(), true) // Nothing comes any more.
 	in.waitEmpty(calls)
 	in.close()
 	stop()
