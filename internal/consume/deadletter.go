@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 
 	"cloud.google.com/go/pubsub/v2"
 
@@ -17,6 +18,12 @@ const (
 	letterSubscription = "SpillwayDeadLetterSubscription"
 	letterMessageID    = "SpillwayDeadLetterMessageId"
 	letterAttempt      = "SpillwayDeadLetterDeliveryAttempt"
+)
+
+// The service's limits, https://cloud.google.com/pubsub/quotas#resource_limits.
+const (
+	maxAttributes     = 100
+	maxAttributeValue = 1024 // bytes
 )
 
 // topicLetters publishes dead letters to a topic.
@@ -38,14 +45,7 @@ func newTopicLetters(ctx context.Context, topic backlog.Topic, subscription back
 
 // Publish implements deadLetters: it returns nil when the service has confirmed the message.
 func (t *topicLetters) Publish(ctx context.Context, m *backlog.Message, reason string) error {
-	attributes := maps.Clone(m.Attributes)
-	if attributes == nil {
-		attributes = map[string]string{}
-	}
-	attributes[letterReason] = clip(reason, 1024)
-	attributes[letterSubscription] = t.subscription.String()
-	attributes[letterMessageID] = m.ID
-	attributes[letterAttempt] = strconv.Itoa(m.DeliveryAttempt)
+	attributes := letterAttributes(m, t.subscription, reason)
 	result := t.publisher.Publish(ctx, &pubsub.Message{Data: m.Data, Attributes: attributes, OrderingKey: m.OrderingKey})
 	if _, err := result.Get(ctx); err != nil {
 		t.publisher.ResumePublish(m.OrderingKey)
@@ -54,8 +54,28 @@ func (t *topicLetters) Publish(ctx context.Context, m *backlog.Message, reason s
 	return nil
 }
 
-// clip shortens s to n bytes, Pub/Sub's limit for an attribute's value.
-func clip(s string, n int) string { return s[:min(len(s), n)] }
+// letterAttributes are the message's own attributes and, as far as the service's limit leaves room, the letter's: a
+// message that may not be published would come back for ever.
+func letterAttributes(m *backlog.Message, subscription backlog.Subscription, reason string) map[string]string {
+	attributes := maps.Clone(m.Attributes)
+	if attributes == nil {
+		attributes = map[string]string{}
+	}
+	for _, a := range [...]struct{ key, value string }{
+		{letterReason, clip(reason)},
+		{letterMessageID, m.ID},
+		{letterSubscription, subscription.String()},
+		{letterAttempt, strconv.Itoa(m.DeliveryAttempt)},
+	} {
+		if _, taken := attributes[a.key]; taken || len(attributes) < maxAttributes {
+			attributes[a.key] = a.value
+		}
+	}
+	return attributes
+}
+
+// clip shortens s to what an attribute's value may hold. A letter that is cut in two is left out: the value must be UTF-8.
+func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxAttributeValue)], "") }
 
 func (t *topicLetters) close() error {
 	t.publisher.Stop()

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // VerdictHeader lets a target end a message itself: "drop" or "dead-letter", optionally followed by "; " and a reason.
@@ -34,7 +35,7 @@ func judge(resp *http.Response, now time.Time) Verdict {
 // asked reads the verdict header. A value that is not known is a nack: nothing is ended by a typing error.
 func asked(value string) Verdict {
 	word, why, _ := strings.Cut(value, ";")
-	v := Verdict{Reason: Error, Detail: strings.TrimSpace(why)}
+	v := Verdict{Reason: Error, Detail: utf8Text(strings.TrimSpace(why))}
 	switch strings.ToLower(strings.TrimSpace(word)) {
 	case "drop":
 		v.Result = Drop
@@ -44,6 +45,18 @@ func asked(value string) Verdict {
 		v.Result, v.Detail = Nack, "unknown "+VerdictHeader
 	}
 	return v
+}
+
+// utf8Text reads a header's text, which is UTF-8 or ISO 8859-1 (RFC 9110, section 5.5).
+func utf8Text(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	runes := make([]rune, 0, len(s))
+	for i := range len(s) {
+		runes = append(runes, rune(s[i]))
+	}
+	return string(runes)
 }
 
 // retryAfter reads seconds or an HTTP date (RFC 9110, section 10.2.3), at most maxDelay; 0 when there is nothing to

@@ -123,6 +123,8 @@ func TestVerdictsByAnswer(t *testing.T) {
 		{name: "503 with a date", status: 503, headers: []string{"Retry-After", retryAt}, want: deliver.Verdict{Result: deliver.DelayedNack, Reason: deliver.Error, Detail: "503", Delay: 90 * time.Second}},
 		{name: "drop", status: 500, headers: []string{deliver.VerdictHeader, "drop; price is negative"}, want: deliver.Verdict{Result: deliver.Drop, Reason: deliver.Error, Detail: "price is negative"}},
 		{name: "dead-letter", status: 422, headers: []string{deliver.VerdictHeader, "Dead-Letter"}, want: deliver.Verdict{Result: deliver.DeadLetter, Reason: deliver.Error}},
+		{name: "a reason in UTF-8", status: 422, headers: []string{deliver.VerdictHeader, "drop; ungültig"}, want: deliver.Verdict{Result: deliver.Drop, Reason: deliver.Error, Detail: "ungültig"}},
+		{name: "a reason in ISO 8859-1", status: 422, headers: []string{deliver.VerdictHeader, "drop; ung\xfcltig"}, want: deliver.Verdict{Result: deliver.Drop, Reason: deliver.Error, Detail: "ungültig"}},
 		{name: "an unknown verdict ends nothing", status: 200, headers: []string{deliver.VerdictHeader, "dorp"}, want: deliver.Verdict{Result: deliver.Nack, Reason: deliver.Error, Detail: "unknown Spillway-Verdict"}},
 	}
 	for _, tt := range tests {

@@ -1,0 +1,55 @@
+package consume
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"spillway/internal/backlog"
+)
+
+func TestADeadLetterSaysWhereItCameFromAndWhy(t *testing.T) {
+	sub := backlog.Subscription{Project: "shop", ID: "offers"}
+	m := &backlog.Message{ID: "42", DeliveryAttempt: 3, Attributes: map[string]string{"country": "CH"}}
+	got := letterAttributes(m, sub, "bad price")
+	want := map[string]string{
+		"country": "CH", letterReason: "bad price", letterMessageID: "42",
+		letterSubscription: "projects/shop/subscriptions/offers", letterAttempt: "3",
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+	if len(m.Attributes) != 1 {
+		t.Fatalf("the message's own attributes were changed: %v", m.Attributes)
+	}
+}
+
+func TestADeadLetterIsWhatTheServiceTakes(t *testing.T) {
+	for _, reason := range []string{strings.Repeat("ä", 2000), "x" + strings.Repeat("ä", 2000), "cut \xc3", ""} {
+		got := letterAttributes(&backlog.Message{}, backlog.Subscription{}, reason)[letterReason]
+		if len(got) > 1024 || !utf8.ValidString(got) {
+			t.Errorf("%.8q of %d bytes became %d bytes, valid UTF-8: %v", reason, len(reason), len(got), utf8.ValidString(got))
+		}
+	}
+	for _, own := range []int{95, 96, 97, 99, 100} {
+		m := &backlog.Message{Attributes: map[string]string{}}
+		for i := range own {
+			m.Attributes[fmt.Sprintf("a%d", i)] = "x"
+		}
+		got := letterAttributes(m, backlog.Subscription{}, "bad price")
+		if len(got) != min(100, own+4) {
+			t.Errorf("%d attributes of its own make %d", own, len(got))
+		}
+		if _, ok := got[letterReason]; ok != (own < 100) {
+			t.Errorf("%d attributes of its own: the reason is there: %v", own, ok)
+		}
+	}
+	again := &backlog.Message{Attributes: map[string]string{letterReason: "old"}}
+	for i := range 99 {
+		again.Attributes[fmt.Sprintf("a%d", i)] = "x"
+	}
+	if got := letterAttributes(again, backlog.Subscription{}, "new"); got[letterReason] != "new" || len(got) != 100 {
+		t.Errorf("a letter that dies again has %d attributes and the reason %q", len(got), got[letterReason])
+	}
+}
