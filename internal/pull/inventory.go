@@ -16,7 +16,7 @@ type item struct {
 	born     time.Time
 	due      time.Time // when the lease is to be extended next; zero when no longer
 	fate     fate
-	again    bool // redelivered after it was acked: the new ack ID is to be acked too
+	again    bool // redelivered after its ack was sent: the new ack ID is to be acked too
 }
 
 // fate is what has been decided about an item.
@@ -270,14 +270,25 @@ func (in *inventory) ids(items []*item) []string {
 	return ids
 }
 
+// claim returns the newest ack IDs of items, which are to be settled under them now.
+func (in *inventory) claim(items []*item) []string {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	ids := make([]string, len(items))
+	for i, it := range items {
+		ids[i], it.again = it.ackID, false
+	}
+	return ids
+}
+
 // takeDue returns the items whose leases are to be extended at now, and counts those that are now older than oldest and
-// are extended no more. Each returned one is due again after next.
+// are extended no more. What is nacked is not extended: it is to be given back. Each returned one is due again after next.
 func (in *inventory) takeDue(now time.Time, next, oldest time.Duration) (due []*item, expired int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for _, it := range in.items {
 		switch {
-		case it.due.IsZero() || it.due.After(now):
+		case it.due.IsZero() || it.due.After(now) || it.fate == nacked:
 		case now.Sub(it.born) > oldest && it.fate == open:
 			it.due = time.Time{}
 			expired++

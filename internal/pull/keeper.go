@@ -21,8 +21,7 @@ const (
 )
 
 // keeper extends the leases of everything in the inventory when half of their time is over; the other half covers a
-// failed attempt and its retry. Each request has a goroutine of its own, so that a call that
-// hangs delays no other.
+// failed attempt and its retry. Each request has a goroutine of its own, so that a call that hangs delays no other.
 type keeper struct {
 	inventory *inventory
 	api       api
@@ -56,11 +55,10 @@ func (k *keeper) run(ctx context.Context) {
 func (k *keeper) extend(ctx context.Context, items []*item) {
 	bounded, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if err := k.api.modack(bounded, k.inventory.ids(items), k.extension); err != nil && ctx.Err() == nil {
-		_, refused := sort(items, k.inventory.ids(items), err)
-		if len(refused) < len(items) {
-			k.inventory.retryLease(items, time.Now())
-		}
+	ids := k.inventory.ids(items)
+	err := k.api.modack(bounded, ids, k.extension)
+	if retry, _ := sort(items, ids, err); ctx.Err() == nil {
+		k.inventory.retryLease(retry, time.Now())
 	}
 }
 

@@ -66,7 +66,8 @@ func transient(err error) bool {
 		return true
 	}
 	switch status.Code(rootStatus(err)) {
-	case codes.Unavailable, codes.DeadlineExceeded, codes.Internal, codes.Aborted, codes.ResourceExhausted, codes.Unknown, codes.Canceled:
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Internal, codes.Aborted, codes.ResourceExhausted, codes.Unknown, codes.Canceled,
+		codes.Unauthenticated: // A token could not be renewed for a moment.
 		return true
 	default:
 		return false

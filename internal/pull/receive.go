@@ -66,7 +66,10 @@ func (s *Subscriber) report(err error, lived, pause time.Duration) {
 
 // passing says whether the end of a stream needs nobody's help.
 func passing(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, errPing) || transient(err) && status.Code(rootStatus(err)) != codes.ResourceExhausted
+	if code := status.Code(rootStatus(err)); code == codes.ResourceExhausted || code == codes.Unauthenticated {
+		return false
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, errPing) || transient(err)
 }
 
 // attempt receives on one stream. Unless one is open already by that measure, it first makes sure that the subscription

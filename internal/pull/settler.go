@@ -125,7 +125,7 @@ func (s *settler) take() (acks, nacks []*item) {
 func (s *settler) send(ctx context.Context, op string, items []*item) {
 	begin := time.Now()
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
-		ids := s.inventory.ids(items)
+		ids := s.inventory.claim(items)
 		err := s.attempt(ctx, op, ids)
 		retry, refused := sort(items, ids, err)
 		if len(refused) > 0 {

@@ -128,6 +128,7 @@ func TestASettlementIsRetriedByItsCode(t *testing.T) {
 		{codes.Aborted, 0},
 		{codes.ResourceExhausted, 0},
 		{codes.Unknown, 0},
+		{codes.Unauthenticated, 0}, // A token that could not be renewed for a moment ends so too.
 		{codes.NotFound, 2},
 		{codes.PermissionDenied, 2},
 		{codes.InvalidArgument, 2},
@@ -175,6 +176,16 @@ func TestASettlementIsGivenUpAfterItsBudget(t *testing.T) {
 	})
 }
 
+// partly is what exactly-once delivery answers when some ack IDs of a request fail, each for its reason.
+func partly(t *testing.T, reasons map[string]string) error {
+	t.Helper()
+	s, err := status.New(codes.FailedPrecondition, "some failed").WithDetails(&errdetails.ErrorInfo{Metadata: reasons})
+	if err != nil {
+		t.Error(err)
+	}
+	return s.Err()
+}
+
 func TestExactlyOnceFailuresAreToldApartByAckID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, 3, 12)
@@ -185,13 +196,7 @@ func TestExactlyOnceFailuresAreToldApartByAckID(t *testing.T) {
 				second = ids
 				return nil
 			}
-			s, err := status.New(codes.FailedPrecondition, "some failed").WithDetails(&errdetails.ErrorInfo{Metadata: map[string]string{
-				"ack-0": "PERMANENT_FAILURE_INVALID_ACK_ID", "ack-1": "TRANSIENT_FAILURE_UNORDERED_ACK_ID",
-			}})
-			if err != nil {
-				t.Error(err)
-			}
-			return s.Err()
+			return partly(t, map[string]string{"ack-0": "PERMANENT_FAILURE_INVALID_ACK_ID", "ack-1": "TRANSIENT_FAILURE_UNORDERED_ACK_ID"})
 		}
 		for _, it := range l.items {
 			l.settle(it, true)
@@ -202,6 +207,23 @@ func TestExactlyOnceFailuresAreToldApartByAckID(t *testing.T) {
 		if l.lost[opAck] != 1 || !slices.Equal(second, []string{"ack-1"}) {
 			t.Errorf("lost %v, retried %v", l.lost, second)
 		}
+	})
+}
+
+func TestARedeliveryBeforeTheAckIsSentNeedsNoSecondAck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, 1, 8)
+		defer l.stop()
+		var sent []string
+		l.do = func(_ context.Context, _ string, _ int, ids []string) error { sent = append(sent, ids...); return nil }
+		l.settle(l.items[0], true)
+		l.inventory.add(received("0", "ack-again", ""))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if !slices.Equal(sent, []string{"ack-again"}) {
+			t.Errorf("acked %v", sent)
+		}
+		l.expectLeft(t, 0)
 	})
 }
 
@@ -255,6 +277,39 @@ func TestKeeper(t *testing.T) {
 			}
 			run(t, l, time.Hour, 20*time.Second)
 			l.expectCalls(t, "1s modack 1", "2s modack 1", "3s modack 1")
+		})
+	})
+	t.Run("of a request that failed in part only what may still succeed is repeated", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLab(t, 3, 4)
+			defer l.stop()
+			l.do = func(_ context.Context, _ string, call int, _ []string) error {
+				switch call {
+				case 1:
+					return partly(t, map[string]string{"ack-0": "PERMANENT_FAILURE_INVALID_ACK_ID", "ack-1": "TRANSIENT_FAILURE_SERVICE_UNAVAILABLE"})
+				default:
+					return nil
+				}
+			}
+			run(t, l, time.Hour, 20*time.Second)
+			l.expectCalls(t, "1s modack 3", "2s modack 1")
+		})
+	})
+	t.Run("what is nacked is extended no more, however long the nack takes", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLab(t, 2, 8)
+			defer l.stop()
+			l.do = func(_ context.Context, op string, _ int, _ []string) error {
+				if op == opNack {
+					return status.Error(codes.Unavailable, "for ever")
+				}
+				return nil
+			}
+			l.settle(l.items[0], false)
+			run(t, l, time.Hour, 2*time.Second)
+			if !slices.Contains(l.calls, "1s modack 1") {
+				t.Errorf("calls %q", l.calls)
+			}
 		})
 	})
 	t.Run("a lease ends at its limit", func(t *testing.T) {
