@@ -86,7 +86,8 @@ func flagError(cmd *cobra.Command, err error) error {
 	help := fmt.Sprintf("see %s --help", cmd.CommandPath())
 	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		f := invalid.GetFlag()
-		return &config.Error{Key: "--" + f.Name, Value: invalid.GetValue(), Problem: "is not a valid " + f.Value.Type(), Cure: "give the " + f.Usage}
+		kind, cure := kindOf(f)
+		return &config.Error{Key: "--" + f.Name, Value: invalid.GetValue(), Problem: "is not a valid " + kind, Cure: cure}
 	}
 	if missing, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		return &config.Error{Key: "--" + missing.GetSpecifiedName(), Problem: "needs a value", Cure: help}
@@ -95,6 +96,9 @@ func flagError(cmd *cobra.Command, err error) error {
 	if !ok {
 		return &config.Error{Key: cmd.CommandPath(), Problem: err.Error(), Cure: help}
 	}
+	if unknown.GetSpecifiedShortnames() != "" {
+		return &config.Error{Key: "-" + unknown.GetSpecifiedName(), Problem: "there is no such flag", Cure: help}
+	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	cure := help
@@ -102,6 +106,23 @@ func flagError(cmd *cobra.Command, err error) error {
 		cure = "did you mean --" + near + "?"
 	}
 	return &config.Error{Key: "--" + unknown.GetSpecifiedName(), Problem: "there is no such flag", Cure: cure}
+}
+
+// kindOf names what a flag takes, and what to give instead of a value that it does not.
+func kindOf(f *pflag.Flag) (kind, cure string) {
+	switch kind = f.Value.Type(); kind {
+	case "int", "int64":
+		return "whole number", "give one such as 10"
+	case "uint64":
+		return "whole number", "give one from 0 up, such as 10"
+	case "float64":
+		return "number", "give one such as 10 or 0.5"
+	case "duration":
+		return kind, "give one such as 500ms, 30s or 5m"
+	case "bool":
+		return kind, "give true or false"
+	}
+	return "value", "give the " + strings.ReplaceAll(f.Usage, "`", "")
 }
 
 func exitCode(err error) int {

@@ -16,6 +16,8 @@ import (
 func program(run func(context.Context) error) *cobra.Command {
 	root := &cobra.Command{Use: "worker", RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context()) }}
 	root.Flags().Int("concurrency", 10, "number of messages to handle at once")
+	root.Flags().Duration("wait", 0, "after SIGTERM: how long to wait")
+	root.Flags().StringToString("attribute", nil, "attribute of each message as `name=value`")
 	root.AddCommand(&cobra.Command{Use: "redrive", RunE: func(*cobra.Command, []string) error { return nil }})
 	return root
 }
@@ -40,7 +42,19 @@ func TestMainPrintsOneLinePerErrorAndTheExitCodeTellsTheKind(t *testing.T) {
 		},
 		{
 			name: "a value of the wrong type", args: []string{"--concurrency=many"}, code: command.ExitUsage,
-			stderr: "worker: --concurrency \"many\": is not a valid int; give the number of messages to handle at once\n",
+			stderr: "worker: --concurrency \"many\": is not a valid whole number; give one such as 10\n",
+		},
+		{
+			name: "a duration without a unit", args: []string{"--wait=5"}, code: command.ExitUsage,
+			stderr: "worker: --wait \"5\": is not a valid duration; give one such as 500ms, 30s or 5m\n",
+		},
+		{
+			name: "an attribute without a value", args: []string{"--attribute=a"}, code: command.ExitUsage,
+			stderr: "worker: --attribute \"a\": is not a valid value; give the attribute of each message as name=value\n",
+		},
+		{
+			name: "an unknown short flag", args: []string{"-x"}, code: command.ExitUsage,
+			stderr: "worker: -x: there is no such flag; see worker --help\n",
 		},
 		{
 			name: "a flag without its value", args: []string{"--concurrency"}, code: command.ExitUsage,

@@ -4,7 +4,9 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 )
 
 // Error is one fault in what the user gave. Programs that return one exit with code 2.
@@ -44,6 +46,15 @@ func (e *Errors) Check(ok bool, key string, value any, problem, cure string) {
 	if !ok {
 		e.Add(key, fmt.Sprint(value), problem, cure)
 	}
+}
+
+// CheckAddress notes a fault unless address is host:port or :port, with a number for the port.
+func (e *Errors) CheckAddress(key, address, cure string) {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	e.Check(err == nil, key, address, "is not an address", cure)
 }
 
 // Err returns all faults joined, or nil when there are none.

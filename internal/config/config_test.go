@@ -32,6 +32,19 @@ func TestErrorsAreReportedAllAtOnce(t *testing.T) {
 	}
 }
 
+func TestCheckAddress(t *testing.T) {
+	for address, ok := range map[string]bool{
+		":8080": true, "127.0.0.1:0": true, "[::1]:65535": true, "localhost:8080": true,
+		"": false, "8080": false, "localhost": false, ":": false, ":65536": false, ":-1": false, ":http": false, "1:2:3": false, "http://a:1": false,
+	} {
+		var errs config.Errors
+		errs.CheckAddress("--listen", address, "give host:port")
+		if (errs.Err() == nil) != ok {
+			t.Errorf("%q gave %v", address, errs.Err())
+		}
+	}
+}
+
 func TestNearest(t *testing.T) {
 	flags := []string{"subscription", "concurrency", "target", "listen"}
 	tests := []struct {

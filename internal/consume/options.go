@@ -3,6 +3,8 @@ package consume
 import (
 	"net/url"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -76,6 +78,7 @@ func (o *Options) Validate() error {
 			errs.Add("--dead-letter-topic", o.DeadLetterTopic, err.Error(), "give projects/P/topics/T")
 		}
 	}
+	errs.CheckAddress("--listen", o.Listen, "give host:port or :port")
 	o.Logging.Validate(&errs)
 	return errs.Err()
 }
@@ -126,11 +129,19 @@ func parseTarget(target string) (*url.URL, string) {
 	case u.Hostname() == "":
 		return nil, "has no host"
 	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, "has a port that does not exist"
+		}
+	}
 	return u, ""
 }
 
 // redact hides what may be secret in a URL that is shown: password and query.
 func redact(target string) string {
+	if !strings.ContainsAny(target, "@?") {
+		return target
+	}
 	u, err := url.Parse(target)
 	if err != nil {
 		return "a URL that does not parse"

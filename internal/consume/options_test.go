@@ -41,6 +41,11 @@ func TestValidateNamesTheFlagAndTheCure(t *testing.T) {
 		{"a target without a scheme", func(o *consume.Options) { o.Target = "127.0.0.1:8081" }, "--target"},
 		{"a target without a host", func(o *consume.Options) { o.Target = "http:///offers" }, "has no host"},
 		{"a target of another kind", func(o *consume.Options) { o.Target = "ftp://host/offers" }, "is not an http or https URL"},
+		{"a target without a scheme is shown", func(o *consume.Options) { o.Target = "127.0.0.1:8081" }, `--target "127.0.0.1:8081": is not a URL`},
+		{"a target with nothing but a scheme", func(o *consume.Options) { o.Target = "http://" }, `--target "http://": has no host`},
+		{"a target whose port is too high", func(o *consume.Options) { o.Target = "http://host:99999/" }, `--target "http://host:99999/": has a port that does not exist`},
+		{"a port for an address", func(o *consume.Options) { o.Listen = "8080" }, `--listen "8080": is not an address`},
+		{"an address whose port is too high", func(o *consume.Options) { o.Listen = ":99999" }, `--listen ":99999": is not an address`},
 		{"no concurrency", func(o *consume.Options) { o.Concurrency = 0 }, `--concurrency "0"`},
 		{"too much concurrency", func(o *consume.Options) { o.Concurrency = 1e6 }, `--concurrency "1000000"`},
 		{"no handler timeout", func(o *consume.Options) { o.HandlerTimeout = 0 }, `--handler-timeout "0s"`},
@@ -74,5 +79,9 @@ func TestValidateReportsEverythingAtOnceAndNoSecret(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "hunter") {
 		t.Errorf("a secret is shown: %v", err)
+	}
+	o.Target = "http://user:hunter2@ho st/?token=hunter3"
+	if err = o.Validate(); strings.Contains(err.Error(), "hunter") {
+		t.Errorf("a secret of what is no URL is shown: %v", err)
 	}
 }

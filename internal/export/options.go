@@ -2,10 +2,8 @@ package export
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -68,9 +66,9 @@ func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
 func (o *Options) Validate() error {
 	var errs config.Errors
 	o.parseSubscriptions(&errs)
-	checkAddress(&errs, "--listen", o.Listen, "give host:port or :port")
+	errs.CheckAddress("--listen", o.Listen, "give host:port or :port")
 	if o.MonitoringEndpoint != "" {
-		checkAddress(&errs, "--monitoring-endpoint", o.MonitoringEndpoint, "give host:port, without a scheme")
+		errs.CheckAddress("--monitoring-endpoint", o.MonitoringEndpoint, "give host:port, without a scheme")
 		if strings.HasPrefix(o.MonitoringEndpoint, ":") {
 			errs.Add("--monitoring-endpoint", o.MonitoringEndpoint, "has no host", "give host:port")
 		}
@@ -89,7 +87,8 @@ func (o *Options) checkTimes(errs *config.Errors) {
 	errs.Check(o.FreshFor >= o.PollInterval, "--fresh-for", o.FreshFor, "must not be shorter than --poll-interval",
 		"add up the time between samples, the time until one is visible and the time between polls")
 	errs.Check(o.HoldFor >= 0, "--hold-for", o.HoldFor, "must not be negative", "give 0 to hold nothing")
-	errs.Check(o.FreshFor+o.HoldFor <= maxBelief, "--hold-for", o.HoldFor, "makes more than "+maxBelief.String()+" together with --fresh-for",
+	errs.Check(o.FreshFor <= maxBelief, "--fresh-for", o.FreshFor, "must be at most "+maxBelief.String(), "an older backlog says nothing about now")
+	errs.Check(o.FreshFor > maxBelief || o.HoldFor <= maxBelief-o.FreshFor, "--hold-for", o.HoldFor, "makes more than "+maxBelief.String()+" together with --fresh-for",
 		"an older backlog says nothing about now")
 }
 
@@ -112,14 +111,6 @@ func (o *Options) parseSubscriptions(errs *config.Errors) []backlog.Subscription
 	}
 	slices.SortFunc(subs, backlog.Subscription.Compare)
 	return slices.Compact(subs)
-}
-
-func checkAddress(errs *config.Errors, flag, address, cure string) {
-	_, port, err := net.SplitHostPort(address)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	errs.Check(err == nil, flag, address, "is not an address", cure)
 }
 
 // limits returns the ages at which readings change their state.

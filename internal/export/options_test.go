@@ -45,6 +45,8 @@ func TestValidateNamesEveryFaultAtOnce(t *testing.T) {
 		{name: "too often for anybody", args: []string{one, "--monitoring-endpoint=127.0.0.1:8085", "--poll-interval=0"}, want: []string{`--poll-interval "0s": must be at least 100ms`}},
 		{name: "fresh for less than a poll", args: []string{one, "--fresh-for=30s"}, want: []string{`--fresh-for "30s": must not be shorter than --poll-interval`}},
 		{name: "believed for too long", args: []string{one, "--hold-for=57m"}, want: []string{`--hold-for "57m0s": makes more than 1h0m0s together with --fresh-for`}},
+		{name: "fresh for ever", args: []string{one, "--fresh-for=2562047h", "--hold-for=2562047h"}, want: []string{`--fresh-for "2562047h0m0s": must be at most 1h0m0s`}},
+		{name: "held for ever", args: []string{one, "--hold-for=2562047h"}, want: []string{`--hold-for "2562047h0m0s": makes more than 1h0m0s`}},
 		{name: "an endpoint with a scheme", args: []string{one, "--monitoring-endpoint=http://127.0.0.1:8085"}, want: []string{`--monitoring-endpoint "http://127.0.0.1:8085": is not an address`}},
 		{name: "an endpoint without a host", args: []string{one, "--monitoring-endpoint=:8085"}, want: []string{`--monitoring-endpoint ":8085": has no host`}},
 		{

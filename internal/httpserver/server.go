@@ -24,8 +24,10 @@ const (
 // Listen opens a TCP listener. flag names the flag that addr came from, for the error's cure; an address that does not
 // parse is a config.Error, one that cannot be bound an ordinary error.
 func Listen(ctx context.Context, flag, addr string) (net.Listener, error) {
-	if _, _, err := net.SplitHostPort(addr); err != nil {
-		return nil, &config.Error{Key: flag, Value: addr, Problem: "is not an address", Cure: "give host:port or :port"}
+	var errs config.Errors
+	errs.CheckAddress(flag, addr, "give host:port or :port")
+	if err := errs.Err(); err != nil {
+		return nil, err
 	}
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
