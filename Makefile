@@ -110,6 +110,22 @@ bench-once: ## Run every benchmark once, to see that it runs.
 bench-emulator: build ## Measure the emulator, as a process, beside the official one (1 minute; the last lines are rows).
 	cd bench && $(GO) run ./emulator -binary=../$(BIN)/spillway
 
+.PHONY: bench-programs
+bench-programs: build
+	cd bench && $(GO) build -o ../$(BIN)/bench/ ./worker/...
+
+.PHONY: bench-worker
+bench-worker: bench-programs ## Measure what a message costs through the worker, beside three other clients (4 minutes; the last lines are rows).
+	$(BIN)/bench/worker -programs=$(BIN) -peers=$(BIN)/bench
+
+.PHONY: profile-worker
+profile-worker: bench-programs ## Write profiles of the worker into bin/profiles, and list what costs most.
+	$(BIN)/bench/worker -programs=$(BIN) -peers=$(BIN)/bench -profiles=$(BIN)/profiles
+	@for load in batch100 batch1; do \
+		$(GO) tool pprof -top -nodecount=25 $(BIN)/bench/profiled $(BIN)/profiles/cpu-$$load; \
+		$(GO) tool pprof -top -nodecount=25 -sample_index=alloc_objects $(BIN)/bench/profiled $(BIN)/profiles/alloc-$$load; \
+	done
+
 .PHONY: consume-1m
 consume-1m: ## Let the official client consume 1,000,000 messages from the emulator in each of four modes (1 minute).
 	SPILLWAY_EMULATOR_MESSAGES=1000000 $(GO) test -count=1 -v -timeout=30m -run='^TestTheOfficialClient(ConsumesEveryMessageOnce|sDeadLetters)$$' ./internal/emulator

@@ -41,6 +41,7 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a start script's children end with it
 	p.cmd.Cancel = func() error { return p.signal(syscall.SIGKILL) }
+	p.cmd.WaitDelay = stopBound // what is not read any more keeps nobody waiting
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", c.Path, err)
 	}

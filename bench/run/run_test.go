@@ -42,9 +42,9 @@ func TestAProcessCostsWhatItComputes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var used time.Duration
 	for begin := time.Now(); ; {
-		used, err := p.CPU()
-		if err != nil {
+		if used, err = p.CPU(); err != nil {
 			t.Fatal(err)
 		}
 		if used > 20*time.Millisecond {
@@ -64,6 +64,9 @@ func TestAProcessCostsWhatItComputes(t *testing.T) {
 	}
 	if err := p.Stop(); err == nil {
 		t.Error("a shell that dies by SIGTERM has ended well")
+	}
+	if rusage := p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime(); rusage < used-time.Millisecond || rusage > 2*used+time.Second {
+		t.Errorf("the clock said %s, rusage says %s", used, rusage)
 	}
 	select {
 	case <-p.Ended():
