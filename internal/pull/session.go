@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"sync"
 	"time"
@@ -48,7 +49,10 @@ func (s *Subscriber) session(ctx context.Context, in *inventory, set *settler) e
 		life, end := context.WithCancelCause(context.WithoutCancel(ctx))
 		defer end(nil)
 		routed := metadata.AppendToOutgoingContext(life, "x-goog-request-params", "subscription="+url.QueryEscape(s.name))
+		// Nothing is on its way before the stream is open: until then there is nothing to wait for.
+		opened := context.AfterFunc(ctx, func() { end(nil) })
 		stream, err := c.StreamingPull(routed, gax.WithGRPCOptions(grpc.MaxCallRecvMsgSize(maxResponse)))
+		opened()
 		if err != nil {
 			return err
 		}
@@ -101,7 +105,7 @@ func (n *session) take(ctx context.Context, response *pubsubpb.StreamingPullResp
 		items = append(items, n.lend(m))
 	}
 	if n.exactlyOnce {
-		items = n.confirm(ctx, items)
+		items = confirm(ctx, n, items, n.opts.LeaseExtension)
 	}
 	for _, it := range items {
 		n.in.add(it)
@@ -109,19 +113,28 @@ func (n *session) take(ctx context.Context, response *pubsubpb.StreamingPullResp
 }
 
 // confirm keeps those messages whose receipt the server confirms: with exactly-once delivery only they are this
-// process's to handle. The others expire and come again.
-func (n *session) confirm(ctx context.Context, items []*item) []*item {
-	if len(items) == 0 {
-		return nil
-	}
+// process's to handle. What cannot be confirmed now is asked for again, so that a passing failure does not cost the
+// messages a whole lease; the others expire and come again.
+func confirm(ctx context.Context, a api, items []*item, lease time.Duration) []*item {
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
-	ids := make([]string, len(items))
-	for i, it := range items {
-		ids[i] = it.ackID
+	var gone []*item
+	asked := items
+	for pause := firstPause; len(asked) > 0; pause *= 2 {
+		ids := make([]string, len(asked))
+		for i, it := range asked {
+			ids[i] = it.ackID
+		}
+		retry, refused := sort(asked, ids, a.modack(bounded, ids, lease))
+		gone, asked = append(gone, refused...), retry
+		if ctx.Err() != nil || bounded.Err() != nil {
+			break
+		}
+		if len(asked) > 0 {
+			sleep(bounded, pause/2+rand.N(pause/2)) //nolint:gosec // Jitter needs no secrecy.
+		}
 	}
-	retry, refused := sort(items, ids, n.modack(bounded, ids, n.opts.LeaseExtension))
-	return without(items, append(retry, refused...))
+	return without(items, append(gone, asked...))
 }
 
 // lend makes the item of a received message, ready to be handed out.

@@ -210,6 +210,37 @@ func TestExactlyOnceFailuresAreToldApartByAckID(t *testing.T) {
 	})
 }
 
+func TestReceiptIsConfirmedBeforeTheHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		items := []*item{received("0", "ack-0", ""), received("1", "ack-1", ""), received("2", "ack-2", "")}
+		srv := &server{begin: time.Now(), do: func(_ context.Context, _ string, call int, _ []string) error {
+			switch call {
+			case 1:
+				return status.Error(codes.Unavailable, "for a moment")
+			case 2:
+				return partly(t, map[string]string{"ack-0": "TRANSIENT_FAILURE_SERVICE_UNAVAILABLE", "ack-1": "PERMANENT_FAILURE_INVALID_ACK_ID"})
+			default:
+				return nil
+			}
+		}}
+		got := confirm(t.Context(), srv, items, time.Minute)
+		if !slices.Equal(got, []*item{items[0], items[2]}) {
+			t.Errorf("%d are confirmed, want the first and the last", len(got))
+		}
+		srv.do = func(context.Context, string, int, []string) error { return status.Error(codes.Unavailable, "for ever") }
+		begin := time.Now()
+		if got := confirm(t.Context(), srv, items, time.Minute); len(got) != 0 || time.Since(begin) > callTimeout {
+			t.Errorf("%d are confirmed after %s", len(got), time.Since(begin))
+		}
+		stopping, stop := context.WithCancel(t.Context())
+		stop()
+		begin = time.Now()
+		if got := confirm(stopping, srv, items, time.Minute); len(got) != 0 || time.Since(begin) > 0 {
+			t.Errorf("%d are confirmed after %s", len(got), time.Since(begin))
+		}
+	})
+}
+
 func TestARedeliveryBeforeTheAckIsSentNeedsNoSecondAck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, 1, 8)

@@ -453,6 +453,31 @@ func TestClosingUnderARunThatIsNotWaitedForEndsItsCalls(t *testing.T) {
 	}
 }
 
+func TestStoppingDoesNotWaitForAServerThatAcceptsAndSaysNothing(t *testing.T) {
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	t.Setenv(EmulatorVariable, ln.Addr().String())
+	s, err := NewSubscriber(t.Context(), Options{
+		Subscription:           backlog.Subscription{Project: "shop", ID: "offers"},
+		MaxOutstandingMessages: 10, MaxOutstandingBytes: 1 << 20, LeaseExtension: 10 * time.Second, MaxLease: time.Hour,
+	}, NewMetrics(prometheus.NewRegistry()), zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	s.state.once = true // There was a stream before.
+	stop := running(t, func(ctx context.Context) error { return s.Run(ctx, func(d *Delivery) { d.Ack() }) })
+	eventually(t, "a stream is being opened", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.current.calls > 0 })
+	begin := time.Now()
+	stop()
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
 func TestAServerThatNeverAnsweredAPingIsNotHeldToIt(t *testing.T) {
 	h := &hearing{}
 	h.listen()
