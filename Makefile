@@ -123,6 +123,7 @@ profile-worker: bench-programs ## Write profiles of the worker into bin/profiles
 	$(BIN)/bench/worker -programs=$(BIN) -peers=$(BIN)/bench -profiles=$(BIN)/profiles
 	@for load in batch100 batch1; do \
 		$(GO) tool pprof -top -nodecount=25 $(BIN)/bench/profiled $(BIN)/profiles/cpu-$$load; \
+		$(GO) tool pprof -top -cum -nodecount=60 $(BIN)/bench/profiled $(BIN)/profiles/cpu-$$load; \
 		$(GO) tool pprof -top -nodecount=25 -sample_index=alloc_objects $(BIN)/bench/profiled $(BIN)/profiles/alloc-$$load; \
 	done
 
