@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
@@ -19,6 +20,10 @@ import (
 // drainLimit is how much of an answer's body is read so that its connection can be used again; beyond it a new
 // connection is cheaper.
 const drainLimit = 64 << 10
+
+// connectLimit bounds the making of a connection, and the TLS handshake on it. net/http goes on with both after their
+// request was given up: without a limit each message would leave one behind while a target accepts and says nothing.
+const connectLimit = 5 * time.Second
 
 // Target posts each message to an HTTP endpoint in Pub/Sub's wrapped push format and reads the verdict from the answer.
 type Target struct {
@@ -35,6 +40,8 @@ func NewTarget(endpoint *url.URL, subscription backlog.Subscription, concurrency
 		Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, MaxIdleConns: concurrency, MaxIdleConnsPerHost: concurrency,
 			IdleConnTimeout: 90 * time.Second, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
+			DialContext: (&net.Dialer{Timeout: connectLimit}).DialContext, TLSHandshakeTimeout: connectLimit,
+			ForceAttemptHTTP2: true, // It is off by default beside a DialContext.
 		},
 	}}
 }
@@ -55,6 +62,9 @@ func (t *Target) Handle(ctx context.Context, m *backlog.Message) Verdict {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "spillway-worker")
+	// An empty key is not sent, but tells net/http that the request may be repeated when a kept connection turns out to be
+	// closed. A nack would repeat it too, and cost a delivery attempt.
+	req.Header["Idempotency-Key"] = []string{}
 	resp, err := t.client.Do(req)
 	if err != nil {
 		if processing.Load() && ctx.Err() == nil && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
