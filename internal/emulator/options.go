@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -79,22 +80,11 @@ func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
 // Validate reports everything that is wrong with the options, each fault a config.Error.
 func (o *Options) Validate() error {
 	var errs config.Errors
-	errs.Check(strings.Contains(o.Listen, ":"), "--listen", o.Listen, "is not an address", "give host:port or :port")
+	errs.CheckAddress("--listen", o.Listen, "give host:port or :port")
 	errs.Check(o.MaxResponseMessages >= 1 && o.MaxResponseMessages <= maxPull, "--max-response-messages", o.MaxResponseMessages,
 		"is out of range", "give 1 to 1000")
-	for _, text := range o.Create {
-		if _, err := parseCreate(text, o.Project); err != nil {
-			errs.Add("--create", text, err.Error(), "give topic, topic:subscription or topic:subscription,subscription")
-		}
-	}
-	for _, text := range o.Metrics {
-		if _, _, err := parseMetric(text); err != nil {
-			errs.Add("--metric", text, err.Error(), "give metric=period/delay, for example num_undelivered_messages=30s/90s")
-		}
-	}
-	if err := o.monitoring().Validate(); err != nil {
-		errs.Add("--sample-period, --visibility-delay, --metric, --monitoring-speed, --regions", "", err.Error(), "")
-	}
+	o.validateCreate(&errs)
+	o.validateMonitoring(&errs)
 	for _, text := range o.PubsubFaults {
 		if _, err := fault.Parse(text); err != nil {
 			errs.Add("--fault", text, err.Error(), "")
@@ -106,6 +96,42 @@ func (o *Options) Validate() error {
 		}
 	}
 	return errs.Err()
+}
+
+func (o *Options) validateCreate(errs *config.Errors) {
+	made := map[backlog.Subscription]bool{}
+	for _, text := range o.Create {
+		c, err := parseCreate(text, o.Project)
+		if err != nil {
+			errs.Add("--create", text, err.Error(), "give topic, topic:subscription or topic:subscription,subscription")
+		}
+		for _, sub := range c.subscriptions {
+			errs.Check(!made[sub], "--create", text, "names "+sub.String()+" again", "name each subscription once")
+			made[sub] = true
+		}
+	}
+}
+
+// validateMonitoring checks each flag by itself, so that the one at fault is named.
+func (o *Options) validateMonitoring(errs *config.Errors) {
+	check := func(key string, value any, opts monitoring.Options, cure string) {
+		if err := opts.Validate(); err != nil {
+			errs.Add(key, fmt.Sprint(value), strings.ReplaceAll(err.Error(), "\n", ", "), cure)
+		}
+	}
+	check("--sample-period", o.SamplePeriod, monitoring.Options{SamplePeriod: o.SamplePeriod}, "give one such as 1m")
+	check("--visibility-delay", o.VisibilityDelay, monitoring.Options{VisibilityDelay: o.VisibilityDelay}, "give one such as 2m")
+	check("--monitoring-speed", o.Speed, monitoring.Options{Speed: o.Speed}, "give one such as 10")
+	check("--regions", strings.Join(o.Regions, ","), monitoring.Options{Regions: o.Regions}, "give names such as europe-west1,europe-west3")
+	for _, text := range o.Metrics {
+		const cure = "give metric=period/delay, for example num_undelivered_messages=30s/90s"
+		name, timing, err := parseMetric(text)
+		if err != nil {
+			errs.Add("--metric", text, err.Error(), cure)
+			continue
+		}
+		check("--metric", text, monitoring.Options{Metrics: map[string]monitoring.Timing{name: timing}}, cure)
+	}
 }
 
 // faults are the faults of Pub/Sub; Validate has reported those that cannot be read.

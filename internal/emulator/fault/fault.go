@@ -105,7 +105,7 @@ func (f *Fault) set(setting string) (err error) {
 func (f *Fault) validate() error {
 	kinds := []Kind{Unavailable, Hang, Slow, Lost, Transient, Cut, HalfDead, Duplicate, Disorder}
 	if !slices.Contains(kinds, f.Kind) {
-		return fmt.Errorf("%w: unknown kind %q; there are %v", ErrSyntax, f.Kind, kinds)
+		return fmt.Errorf("%w: unknown kind %q; there are %s", ErrSyntax, f.Kind, strings.Trim(fmt.Sprint(kinds), "[]"))
 	}
 	for _, d := range []time.Duration{f.After, f.For, f.Delay} {
 		if d < 0 || d > maxTime {

@@ -132,7 +132,7 @@ func (f Fault) Validate() error {
 		FaultGap, FaultRegion, FaultLate, FaultEmpty, FaultQuota, FaultUnavailable, FaultUnauthenticated, FaultSlow,
 	}
 	if !slices.Contains(kinds, f.Kind) {
-		return fmt.Errorf("unknown fault %q, use one of %v", f.Kind, kinds)
+		return fmt.Errorf("unknown fault %q, use one of %s", f.Kind, strings.Trim(fmt.Sprint(kinds), "[]"))
 	}
 	var errs []error
 	check := func(ok bool, problem string) {

@@ -43,7 +43,7 @@ func TestParseFault(t *testing.T) {
 func TestBadFaultsSayWhatIsWrong(t *testing.T) {
 	tests := map[string]string{
 		"":                            "unknown fault",
-		"earthquake":                  "use one of [gap region late empty quota unavailable unauthenticated slow]",
+		"earthquake":                  "use one of gap region late empty quota unavailable unauthenticated slow",
 		"gap,":                        "unknown setting",
 		"gap,colour=red":              "colour: unknown setting",
 		"gap,for=five":                "for: time: invalid duration",

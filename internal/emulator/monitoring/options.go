@@ -22,6 +22,9 @@ const (
 const (
 	maxRegions      = 64
 	minSamplePeriod = time.Millisecond
+	// maxTiming bounds periods and delays, and minSpeed and maxSpeed what they are divided by.
+	maxTiming          = 24 * time.Hour
+	minSpeed, maxSpeed = 1e-3, 1e6
 	// minSeriesPoints is kept for every series even when MaxPoints is used up, so that a newest sample always exists.
 	minSeriesPoints = 10
 )
@@ -56,15 +59,15 @@ type Timing struct {
 
 // Validate reports everything that is wrong with the options.
 func (o Options) Validate() error {
-	errs := []error{checkTiming("monitoring", Timing{o.SamplePeriod, o.VisibilityDelay})}
+	errs := []error{checkTiming("", Timing{o.SamplePeriod, o.VisibilityDelay})}
 	for name, timing := range o.Metrics {
 		if !slices.ContainsFunc(catalogue(), func(m *metric) bool { return m.named(name) }) {
 			errs = append(errs, fmt.Errorf("unknown metric %q", name))
 		}
-		errs = append(errs, checkTiming("metric "+name, timing))
+		errs = append(errs, checkTiming("metric "+name+": ", timing))
 	}
-	if o.Speed < 0 || o.Speed > 1e6 {
-		errs = append(errs, fmt.Errorf("speed %g must be above 0 and at most 1e6", o.Speed))
+	if o.Speed != 0 && !(o.Speed >= minSpeed && o.Speed <= maxSpeed) { // NaN fails every comparison.
+		errs = append(errs, fmt.Errorf("speed %g must be at least %g and at most %g", o.Speed, minSpeed, maxSpeed))
 	}
 	if o.Window < 0 || o.MaxPoints < 0 {
 		errs = append(errs, errors.New("the window and the number of points must not be negative"))
@@ -73,11 +76,14 @@ func (o Options) Validate() error {
 }
 
 func checkTiming(what string, t Timing) error {
-	if t.SamplePeriod != 0 && t.SamplePeriod < minSamplePeriod {
-		return fmt.Errorf("%s: sample period %s must be at least %s", what, t.SamplePeriod, minSamplePeriod)
+	if t.SamplePeriod != 0 && (t.SamplePeriod < minSamplePeriod || t.SamplePeriod > maxTiming) {
+		return fmt.Errorf("%ssample period %s must be at least %s and at most %s", what, t.SamplePeriod, minSamplePeriod, maxTiming)
 	}
 	if t.VisibilityDelay < 0 && t.VisibilityDelay != NoDelay {
-		return fmt.Errorf("%s: visibility delay %s must not be negative", what, t.VisibilityDelay)
+		return fmt.Errorf("%svisibility delay %s must not be negative", what, t.VisibilityDelay)
+	}
+	if t.VisibilityDelay > maxTiming {
+		return fmt.Errorf("%svisibility delay %s must be at most %s", what, t.VisibilityDelay, maxTiming)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package monitoring
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,12 +20,16 @@ func TestOptionsReportEverythingThatIsWrong(t *testing.T) {
 	}{
 		"none":            {Options{}, nil},
 		"all set":         {Options{SamplePeriod: time.Second, VisibilityDelay: NoDelay, Speed: 20, Regions: []string{"a", "b"}, Window: 1, MaxPoints: 1, Seed: 1}, nil},
-		"period":          {Options{SamplePeriod: -time.Second}, []string{"monitoring: sample period"}},
+		"period":          {Options{SamplePeriod: -time.Second}, []string{"sample period -1s must be at least 1ms"}},
 		"tiny period":     {Options{SamplePeriod: time.Microsecond}, []string{"at least 1ms"}},
 		"delay":           {Options{VisibilityDelay: -time.Second}, []string{"visibility delay -1s"}},
 		"unknown metric":  {Options{Metrics: map[string]Timing{"colour": {}}}, []string{`unknown metric "colour"`}},
 		"metric's timing": {Options{Metrics: map[string]Timing{"backlog_bytes": {-1, -2}}}, []string{"metric backlog_bytes: sample period"}},
 		"speed":           {Options{Speed: -1}, []string{"speed -1"}},
+		"no speed":        {Options{Speed: math.NaN()}, []string{"speed NaN must be at least 0.001"}},
+		"tiny speed":      {Options{Speed: 1e-300}, []string{"speed 1e-300"}},
+		"endless period":  {Options{SamplePeriod: 9999 * time.Hour}, []string{"at most 24h"}},
+		"endless delay":   {Options{VisibilityDelay: 9999 * time.Hour}, []string{"at most 24h"}},
 		"window":          {Options{Window: -1}, []string{"window"}},
 		"points":          {Options{MaxPoints: -1}, []string{"points"}},
 		"region twice":    {Options{Regions: []string{"a", "a"}}, []string{`region "a"`}},
