@@ -18,6 +18,9 @@ import (
 // ErrMissing is matched by Find's error when there is nothing to authenticate with, or what there is was refused.
 var ErrMissing = errors.New("no Google credentials were found")
 
+// variable names a file with credentials, before all other places.
+const variable = "GOOGLE_APPLICATION_CREDENTIALS"
+
 const (
 	// tokenLimit bounds the fetching of the first token.
 	tokenLimit = 5 * time.Second
@@ -47,7 +50,7 @@ func Find(ctx context.Context, scope string) (*auth.Credentials, error) {
 func prove(ctx context.Context, scope string) (*auth.Credentials, error) {
 	creds, err := credentials.DetectDefault(&credentials.DetectOptions{Scopes: []string{scope}})
 	if err != nil {
-		return nil, missing(err)
+		return nil, missing(fromVariable(err))
 	}
 	ctx, cancel := context.WithTimeout(ctx, tokenLimit)
 	defer cancel()
@@ -55,6 +58,15 @@ func prove(ctx context.Context, scope string) (*auth.Credentials, error) {
 		return nil, missing(err)
 	}
 	return creds, nil
+}
+
+// fromVariable blames the file that the environment names, if it names one: the library's error does not.
+func fromVariable(err error) error {
+	file := os.Getenv(variable)
+	if file == "" {
+		return err
+	}
+	return fmt.Errorf("%s %q is not a credentials file: %w", variable, file, err)
 }
 
 // missing folds the library's error, which may have several lines, into one.

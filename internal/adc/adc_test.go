@@ -2,6 +2,7 @@ package adc
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -49,16 +50,22 @@ func TestNothingToAuthenticateWithIsMissing(t *testing.T) {
 	}
 }
 
-func TestAKeyFileThatIsNoneIsMissing(t *testing.T) {
+func TestAKeyFileThatIsNoneIsNamed(t *testing.T) {
 	desk(t)
 	file := filepath.Join(t.TempDir(), "key.json")
 	if err := os.WriteFile(file, []byte("secret, but not a key"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", file)
-	_, err := Find(t.Context(), scope)
-	if !errors.Is(err, ErrMissing) || strings.Contains(err.Error(), "secret") {
-		t.Fatalf("got %v, want ErrMissing without the file's words", err)
+	for _, file := range []string{file, filepath.Join(t.TempDir(), "none.json"), t.TempDir()} {
+		t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", file)
+		_, err := Find(t.Context(), scope)
+		if !errors.Is(err, ErrMissing) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("got %v, want ErrMissing without the file's words", err)
+		}
+		want := fmt.Sprintf("GOOGLE_APPLICATION_CREDENTIALS %q is not a credentials file: ", file)
+		if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("got %v, want one line with %s", err, want)
+		}
 	}
 }
 
