@@ -2,7 +2,10 @@ package load
 
 import (
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -13,6 +16,13 @@ import (
 
 // MaxSize is the largest message that Pub/Sub takes, in bytes.
 const MaxSize = 10_000_000
+
+// The service's limits of a message's attributes; lengths are in bytes.
+const (
+	maxAttributes     = 100
+	maxAttributeName  = 256
+	maxAttributeValue = 1024
+)
 
 // maxRate keeps a slip of the finger from asking for more than any topic takes.
 const maxRate = 10_000_000
@@ -60,10 +70,23 @@ func (o *Options) Validate() error {
 	}
 	o.validatePace(&errs)
 	errs.Check(o.Size >= 0 && o.Size <= MaxSize, "--size", o.Size, "is not a size that Pub/Sub takes", fmt.Sprintf("give 0 to %d bytes", MaxSize))
+	o.validateAttributes(&errs)
 	if len(o.Attributes) == 0 && o.Size == 0 {
 		errs.Add("--size", "0", "leaves the message empty, which Pub/Sub refuses", "give at least 1 byte or an --attribute")
 	}
 	return errs.Err()
+}
+
+// validateAttributes holds the attributes against the service's limits, https://cloud.google.com/pubsub/quotas#resource_limits.
+func (o *Options) validateAttributes(errs *config.Errors) {
+	if n := len(o.Attributes); n > maxAttributes {
+		errs.Add("--attribute", "", fmt.Sprintf("is given %d times", n), fmt.Sprintf("give at most %d", maxAttributes))
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Attributes)) {
+		errs.Check(name != "" && len(name) <= maxAttributeName, "--attribute", name, "is not a name that Pub/Sub takes", fmt.Sprintf("give 1 to %d bytes before the =", maxAttributeName))
+		errs.Check(!strings.HasPrefix(name, "goog"), "--attribute", name, "starts with goog, which is reserved", "give another name")
+		errs.Check(len(o.Attributes[name]) <= maxAttributeValue, "--attribute", name, "has a value that is too long", fmt.Sprintf("give at most %d bytes after the =", maxAttributeValue))
+	}
 }
 
 func (o *Options) validatePace(errs *config.Errors) {

@@ -3,6 +3,7 @@ package load
 import (
 	"errors"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,15 @@ func TestValidate(t *testing.T) {
 		{"a negative time", func(o *Options) { o.For = -time.Second }, []string{`--for "-1s": is negative`}},
 		{"more than 10 MB", func(o *Options) { o.Size = MaxSize + 1 }, []string{`--size "10000001": is not a size that Pub/Sub takes; give 0 to 10000000 bytes`}},
 		{"an empty message", func(o *Options) { o.Size = 0 }, []string{"leaves the message empty"}},
+		{"an attribute without a name", func(o *Options) { o.Attributes = map[string]string{"": "x"} }, []string{"--attribute: is not a name that Pub/Sub takes"}},
+		{"a reserved attribute", func(o *Options) { o.Attributes = map[string]string{"googclient": "x"} }, []string{`--attribute "googclient": starts with goog`}},
+		{"a long attribute", func(o *Options) { o.Attributes = map[string]string{"a": strings.Repeat("x", 1025)} }, []string{`--attribute "a": has a value that is too long; give at most 1024 bytes`}},
+		{"too many attributes", func(o *Options) {
+			o.Attributes = map[string]string{}
+			for i := range 101 {
+				o.Attributes[strconv.Itoa(i)] = "x"
+			}
+		}, []string{"--attribute: is given 101 times; give at most 100"}},
 		{"everything at once", func(o *Options) { o.Topic, o.Size, o.Burst = "", -1, 1 }, []string{"--topic", "--rate", "--size"}},
 	}
 	for _, tt := range tests {
