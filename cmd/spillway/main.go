@@ -16,12 +16,10 @@ func main() {
 
 func newCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:     "spillway",
-		Short:   "Try out Pub/Sub consumers that scale by their backlog",
-		Version: version(),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:   "spillway",
+		Short: "Try out Pub/Sub consumers that scale by their backlog",
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(newDemo(), newEmulator(), newLoad(), newVersion())
 	return root
 }

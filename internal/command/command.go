@@ -52,6 +52,8 @@ func Main(ctx context.Context, root *cobra.Command, args []string, stderr io.Wri
 // prepare makes cobra silent about errors, which Main prints, and turns its own into config errors.
 func prepare(root *cobra.Command) {
 	root.SilenceErrors, root.SilenceUsage = true, true
+	root.Version = Version(root.Name())
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
 	setArgs(root)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -81,6 +82,17 @@ func TestMainPrintsOneLinePerErrorAndTheExitCodeTellsTheKind(t *testing.T) {
 				t.Fatalf("exit %d, %q; want %d, %q", code, stderr.String(), tt.code, tt.stderr)
 			}
 		})
+	}
+}
+
+func TestEveryProgramHasAVersion(t *testing.T) {
+	root, out := program(func(context.Context) error { return errors.New("the program ran") }), new(bytes.Buffer)
+	root.SetOut(out)
+	if code := command.Main(t.Context(), root, []string{"--version"}, out); code != command.ExitOK {
+		t.Errorf("exit %d", code)
+	}
+	if got := out.String(); got != command.Version("worker")+"\n" || !strings.HasPrefix(got, "worker ") {
+		t.Errorf("got %q", got)
 	}
 }
 
