@@ -32,7 +32,8 @@ const (
 	httpDrain = 5 * time.Second
 	// ackFlush is what the last acks may take after the drain limit.
 	ackFlush = 2 * time.Second
-	// livenessMargin is how much longer than its time-out a handler may run before the worker counts as wedged.
+	// livenessMargin is how much longer than its time-out a handler may run before it counts as stuck, and the worker as
+	// wedged if no other one ends.
 	livenessMargin = 30 * time.Second
 )
 
@@ -103,7 +104,7 @@ func (a *App) newFlow() *flow {
 	f := &flow{
 		receiver: a.source, handler: a.handler(), timeout: a.opts.HandlerTimeout, drain: a.opts.DrainLimit,
 		slots: make(chan struct{}, a.opts.Concurrency), lot: newLot(allowance(a.opts.Concurrency), m.parked),
-		pulse:   &pulse{limit: a.opts.HandlerTimeout + livenessMargin},
+		pulse:   newPulse(a.opts.HandlerTimeout+livenessMargin, m.stuck),
 		metrics: m, log: a.log.Named("flow").With(zap.Stringer("subscription", a.sub)),
 	}
 	if a.letters != nil {

@@ -3,6 +3,7 @@ package consume
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -40,6 +41,7 @@ type flow struct {
 	pulse    *pulse
 	metrics  *metrics
 	log      *zap.Logger
+	rarely   *zap.Logger // log, once a minute
 }
 
 // allowance is how many messages may be leased beyond the running ones: parked, or waiting for a slot.
@@ -50,51 +52,78 @@ func allowance(concurrency int) int { return (concurrency + 9) / 10 }
 func (f *flow) run(ctx context.Context) error {
 	working, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
-	draining := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(draining)
-		f.beginDrain(working, cancel)
-	})
+	over := make(chan struct{})
+	var attendant sync.WaitGroup
+	attendant.Go(func() { f.attend(ctx, cancel, over) })
 	err := f.receiver.Run(ctx, func(d *pull.Delivery) { f.deliver(working, d) })
-	cancel(nil) // Ends the drain's timer; nothing runs any more.
-	if !stop() {
-		<-draining
-	}
+	close(over)
+	attendant.Wait()
 	f.metrics.draining.Set(0)
 	return err
 }
 
-// beginDrain waits for the drain limit, or for the end of the work, whichever is first.
-func (f *flow) beginDrain(working context.Context, cancel context.CancelCauseFunc) {
+// attend watches over the handlers until over is closed: it takes the messages of those that ignore the end of their
+// context away from them and, once ctx is done, cancels what runs at the drain limit.
+func (f *flow) attend(ctx context.Context, cancel context.CancelCauseFunc, over <-chan struct{}) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	stopping := ctx.Done()
+	var limit, patience <-chan time.Time
+	for {
+		select {
+		case <-over:
+			return
+		case now := <-tick.C:
+			f.giveUp(f.pulse.giveUp(now, false), deliver.Timeout)
+		case <-stopping:
+			stopping, limit = nil, time.After(f.drain)
+			f.beginDrain()
+		case <-limit:
+			f.log.Warn("the drain limit is reached: nacking what still runs", zap.Int("running", len(f.slots)))
+			cancel(errDrainLimit)
+			patience = time.After(ackFlush / 2)
+		case now := <-patience:
+			f.giveUp(f.pulse.giveUp(now, true), deliver.Shutdown)
+		}
+	}
+}
+
+func (f *flow) beginDrain() {
 	f.metrics.draining.Set(1)
-	f.log.Info("draining", zap.Int("running", len(f.slots)), zap.Int("parked", f.lot.close()), zap.Duration("limit", f.drain))
-	timer := time.NewTimer(f.drain)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		f.log.Warn("the drain limit is reached: nacking what still runs", zap.Int("running", len(f.slots)))
-		cancel(errDrainLimit)
-	case <-working.Done():
+	parked := f.lot.close()
+	f.log.Info("draining", zap.Int("running", len(f.slots)), zap.Int("parked", parked), zap.Duration("limit", f.drain))
+}
+
+// giveUp nacks messages whose handlers ignore that their context has ended. Such a handler keeps its slot.
+func (f *flow) giveUp(stuck []*pull.Delivery, why deliver.Reason) {
+	for _, d := range stuck {
+		f.log.Error("a handler ignores the end of its context", zap.String("message_id", d.ID))
+		d.Nack()
+		f.release(d)
+		f.count(d, deliver.Verdict{Result: deliver.Nack, Reason: why, Detail: "the handler is stuck"})
 	}
 }
 
 // deliver carries one message to the handler and settles it. It blocks until then, but for a parked message.
 func (f *flow) deliver(working context.Context, d *pull.Delivery) {
-	size := float64(len(d.Data))
 	f.metrics.outstanding.Inc()
-	f.metrics.bytes.Add(size)
-	release := func() {
-		f.metrics.outstanding.Dec()
-		f.metrics.bytes.Sub(size)
-	}
+	f.metrics.bytes.Add(float64(len(d.Data)))
 	if !f.takeSlot(working) {
 		d.Nack()
-		release()
+		f.release(d)
 		return
 	}
-	verdict := f.handle(working, d)
+	verdict, stuck := f.handle(working, d)
 	<-f.slots
-	f.settle(working, d, verdict, release)
+	if !stuck {
+		f.settle(working, d, verdict)
+	}
+}
+
+// release notes that a message is no longer this process's.
+func (f *flow) release(d *pull.Delivery) {
+	f.metrics.outstanding.Dec()
+	f.metrics.bytes.Sub(float64(len(d.Data)))
 }
 
 // takeSlot waits for a slot. It reports false when working is done, even if there is a slot by then.
@@ -111,22 +140,22 @@ func (f *flow) takeSlot(working context.Context) bool {
 	}
 }
 
-// handle runs the handler on a slot that is held.
-func (f *flow) handle(working context.Context, d *pull.Delivery) deliver.Verdict {
+// handle runs the handler on a slot that is held. It reports whether the handler was given up meanwhile.
+func (f *flow) handle(working context.Context, d *pull.Delivery) (verdict deliver.Verdict, stuck bool) {
 	begin := time.Now()
 	f.arrived(&d.Message, begin)
-	f.pulse.begin(begin)
+	f.pulse.begin(d, begin)
 	ctx, cancel := context.WithTimeout(working, f.timeout)
 	defer cancel()
-	verdict := f.guarded(ctx, &d.Message)
+	verdict = f.guarded(ctx, &d.Message)
 	if verdict.Result == deliver.Nack && errors.Is(context.Cause(working), errDrainLimit) {
 		verdict.Reason = deliver.Shutdown
 	}
 	end := time.Now()
-	f.pulse.end(end)
+	stuck = f.pulse.end(d, end)
 	f.metrics.inFlight.Dec()
 	f.metrics.duration.WithLabelValues(string(verdict.Result)).Observe(end.Sub(begin).Seconds())
-	return verdict
+	return verdict, stuck
 }
 
 // arrived counts a message on its way to the handler.

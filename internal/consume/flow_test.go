@@ -92,7 +92,7 @@ func newBench(n, concurrency int, h deliver.Handler) *bench {
 	return &bench{source: s, reg: reg, flow: &flow{
 		receiver: s, handler: h, timeout: time.Minute, drain: 30 * time.Second,
 		slots: make(chan struct{}, concurrency), lot: newLot(allowance(concurrency), m.parked),
-		pulse: &pulse{limit: 90 * time.Second}, metrics: m, log: zap.NewNop(),
+		pulse: newPulse(90*time.Second, m.stuck), metrics: m, log: zap.NewNop(),
 	}}
 }
 
@@ -140,7 +140,7 @@ func (b *bench) expectSettled(t *testing.T, want map[string]float64) {
 	}
 	for name, g := range map[string]prometheus.Gauge{
 		"in flight": b.metrics.inFlight, "outstanding": b.metrics.outstanding, "bytes": b.metrics.bytes,
-		"parked": b.metrics.parked, "draining": b.metrics.draining,
+		"parked": b.metrics.parked, "draining": b.metrics.draining, "stuck": b.metrics.stuck,
 	} {
 		if v := testutil.ToFloat64(g); v != 0 {
 			t.Errorf("%s is %v at the end", name, v)
@@ -258,6 +258,58 @@ func TestDrain(t *testing.T) {
 	})
 }
 
+// deaf ignores its context for d.
+func deaf(d time.Duration) handlerFunc {
+	return func(context.Context, *backlog.Message) deliver.Verdict {
+		time.Sleep(d)
+		return deliver.Verdict{Result: deliver.Ack, Reason: deliver.OK}
+	}
+}
+
+func TestAHandlerThatIgnoresItsContextLosesItsMessage(t *testing.T) {
+	t.Run("some time after its time-out", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(1, 10, deaf(10*time.Minute))
+			go func() {
+				time.Sleep(89 * time.Second)
+				if n := b.source.count(false); n != 0 {
+					t.Error("the margin after the time-out is its own")
+				}
+				time.Sleep(3 * time.Second)
+				if n := b.source.count(false); n != 1 || testutil.ToFloat64(b.metrics.stuck) != 1 {
+					t.Errorf("%d nacked, %v stuck", n, testutil.ToFloat64(b.metrics.stuck))
+				}
+			}()
+			b.runFor(t, 11*time.Minute)
+			b.expectSettled(t, map[string]float64{"timeout nack": 1}) // What it says in the end counts for nothing.
+		})
+	})
+	t.Run("at the drain limit", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(1, 10, deaf(time.Minute))
+			go func() {
+				time.Sleep(1*time.Second + b.drain + ackFlush - time.Millisecond)
+				if n := b.source.count(false); n != 1 {
+					t.Errorf("%d nacked before the flow is waited for no longer", n)
+				}
+			}()
+			b.runFor(t, time.Second)
+			b.expectSettled(t, map[string]float64{"shutdown nack": 1})
+		})
+	})
+}
+
+func TestWithoutADrainLimitEverythingIsGivenBackAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(12, 10, works(50*time.Second))
+		b.drain = 0
+		if took := b.runFor(t, time.Second); b.source.count(false) != 12 || took != 0 {
+			t.Errorf("%d nacked after %s", b.source.count(false), took)
+		}
+		b.expectSettled(t, map[string]float64{"shutdown nack": 10})
+	})
+}
+
 func TestADelayedNackFreesTheSlotAndKeepsTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var handled []time.Duration
@@ -293,7 +345,8 @@ func TestADelayedNackFreesTheSlotAndKeepsTheLease(t *testing.T) {
 
 func TestPulse(t *testing.T) {
 	at := time.Date(2026, 11, 27, 8, 0, 0, 0, time.UTC)
-	p := &pulse{limit: 90 * time.Second}
+	p := newPulse(90*time.Second, prometheus.NewGauge(prometheus.GaugeOpts{}))
+	one, other := &pull.Delivery{}, &pull.Delivery{}
 	steps := []struct {
 		name  string
 		do    func()
@@ -301,10 +354,13 @@ func TestPulse(t *testing.T) {
 		wedge bool
 	}{
 		{"idle for a day is healthy", func() {}, at.Add(24 * time.Hour), false},
-		{"a handler begins", func() { p.begin(at.Add(24 * time.Hour)) }, at.Add(24*time.Hour + 90*time.Second), false},
+		{"a handler begins", func() { p.begin(one, at.Add(24*time.Hour)) }, at.Add(24*time.Hour + 90*time.Second), false},
 		{"it does not end", func() {}, at.Add(24*time.Hour + 91*time.Second), true},
-		{"another ends meanwhile", func() { p.begin(at.Add(24*time.Hour + 80*time.Second)); p.end(at.Add(24*time.Hour + 85*time.Second)) }, at.Add(24*time.Hour + 91*time.Second), false},
-		{"all have ended", func() { p.end(at.Add(25 * time.Hour)) }, at.Add(48 * time.Hour), false},
+		{"another ends meanwhile", func() {
+			p.begin(other, at.Add(24*time.Hour+80*time.Second))
+			p.end(other, at.Add(24*time.Hour+85*time.Second))
+		}, at.Add(24*time.Hour + 91*time.Second), false},
+		{"all have ended", func() { p.end(one, at.Add(25*time.Hour)) }, at.Add(48 * time.Hour), false},
 	}
 	for _, s := range steps {
 		s.do()

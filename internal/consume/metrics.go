@@ -22,6 +22,7 @@ type metrics struct {
 	attempts    prometheus.Histogram
 	last        prometheus.Gauge
 	draining    prometheus.Gauge
+	stuck       prometheus.Gauge
 }
 
 // newMetrics registers the flow's series with reg under its subscription label.
@@ -62,6 +63,7 @@ func newMetrics(reg prometheus.Registerer, subscription string) *metrics {
 		}),
 		last:     gauge("pubsub_worker_last_message_timestamp_seconds", "Unix time at which the handler was last given a message; 0 before the first."),
 		draining: gauge("pubsub_worker_draining", "1 while received messages are worked off after SIGTERM."),
+		stuck:    gauge("pubsub_worker_stuck_handlers", "Handlers that run on long after their context ended; their messages are nacked."),
 	}
 	for _, result := range []deliver.Result{deliver.Ack, deliver.Nack, deliver.DelayedNack, deliver.DeadLetter, deliver.Drop} {
 		m.duration.WithLabelValues(string(result))

@@ -2,20 +2,22 @@ package consume
 
 import (
 	"context"
+	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"spillway/internal/deliver"
 	"spillway/internal/pull"
 )
 
-// settle carries the verdict out and calls release when the message is no longer leased.
-func (f *flow) settle(working context.Context, d *pull.Delivery, v deliver.Verdict, release func()) {
-	if v.Result == deliver.DelayedNack && f.lot.park(v.Delay, func() { d.Nack(); release() }) {
+// settle carries the verdict out.
+func (f *flow) settle(working context.Context, d *pull.Delivery, v deliver.Verdict) {
+	if v.Result == deliver.DelayedNack && f.lot.park(v.Delay, func() { d.Nack(); f.release(d) }) {
 		f.count(d, v)
 		return
 	}
-	defer release()
+	defer f.release(d)
 	if v.Result == deliver.DeadLetter {
 		v = f.bury(working, d, v)
 	}
@@ -43,14 +45,25 @@ func (f *flow) bury(working context.Context, d *pull.Delivery, v deliver.Verdict
 	ctx, cancel := context.WithTimeout(working, f.timeout)
 	defer cancel()
 	if err := f.letters.Publish(ctx, &d.Message, v.Detail); err != nil {
-		f.log.Warn("publishing a dead letter", zap.String("message_id", d.ID), zap.Error(err))
+		f.rarely.Warn("publishing a dead letter failed; the message is nacked", zap.String("message_id", d.ID), zap.Error(err))
 		v.Result, v.Detail = deliver.Nack, "publishing the dead letter failed"
 	}
 	return v
 }
 
+// sampled lets the first entry of each text through in a minute: a target that is down nacks thousands of messages.
+func sampled(log *zap.Logger) *zap.Logger {
+	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+		return zapcore.NewSamplerWithOptions(core, time.Minute, 1, 0)
+	}))
+}
+
 func (f *flow) count(d *pull.Delivery, v deliver.Verdict) {
 	f.metrics.settled.WithLabelValues(string(v.Result), string(v.Reason)).Inc()
+	if v.Result == deliver.Nack && v.Reason != deliver.Shutdown {
+		f.rarely.Warn("a message was nacked; the metrics count the others of this minute", zap.String("message_id", d.ID),
+			zap.String("reason", string(v.Reason)), zap.String("detail", v.Detail))
+	}
 	if v.Result != deliver.Ack {
 		f.log.Debug("not acked", zap.String("message_id", d.ID), zap.String("result", string(v.Result)),
 			zap.String("reason", string(v.Reason)), zap.String("detail", v.Detail))
