@@ -137,10 +137,17 @@ func (s *settler) send(ctx context.Context, op string, items []*item) {
 			return
 		}
 		if ctx.Err() != nil || time.Since(begin) > settleBudget {
-			s.lost(op, len(items))
-			s.log.Warn("settling was given up", zap.String("op", op), zap.Int("messages", len(items)), zap.Error(err))
-			s.inventory.remove(items, time.Now())
-			return
+			given := len(items)
+			// A redelivery has a lease of its own: it gets a budget of its own, and would else stay here for ever.
+			items = s.inventory.remove(items, time.Now())
+			if given -= len(items); given > 0 {
+				s.lost(op, given)
+				s.log.Warn("settling was given up", zap.String("op", op), zap.Int("messages", given), zap.Error(err))
+			}
+			if ctx.Err() != nil || len(items) == 0 {
+				return
+			}
+			begin, pause = time.Now(), firstPause
 		}
 		sleep(ctx, pause/2+rand.N(pause/2)) //nolint:gosec // Jitter needs no secrecy.
 	}

@@ -176,6 +176,28 @@ func TestASettlementIsGivenUpAfterItsBudget(t *testing.T) {
 	})
 }
 
+func TestWhatIsRedeliveredAtTheEndOfItsBudgetGetsAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, 1, 4)
+		defer l.stop()
+		down := true
+		l.do = func(context.Context, string, int, []string) error {
+			if !down {
+				return nil
+			}
+			l.inventory.add(received("0", "ack-again", "")) // The lease ran out while the server could not be told.
+			return status.Error(codes.Unavailable, "for a while")
+		}
+		l.settle(l.items[0], true)
+		time.Sleep(settleBudget + longPause + 2*time.Second)
+		synctest.Wait()
+		down = false
+		time.Sleep(2 * longPause)
+		synctest.Wait()
+		l.expectLeft(t, 0)
+	})
+}
+
 // partly is what exactly-once delivery answers when some ack IDs of a request fail, each for its reason.
 func partly(t *testing.T, reasons map[string]string) error {
 	t.Helper()
