@@ -69,7 +69,7 @@ func passing(err error) bool {
 	if code := status.Code(rootStatus(err)); code == codes.ResourceExhausted || code == codes.Unauthenticated {
 		return false
 	}
-	return errors.Is(err, io.EOF) || errors.Is(err, errPing) || transient(err)
+	return errors.Is(err, io.EOF) || errors.Is(err, errPing) || errors.Is(err, errStalled) || transient(err)
 }
 
 // attempt receives on one stream. Unless one is open already by that measure, it first makes sure that the subscription

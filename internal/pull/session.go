@@ -38,6 +38,7 @@ type session struct {
 	in     *inventory
 	set    *settler
 	heard  *hearing
+	stall  *stall
 	// What the server last said of the subscription; it may change while the stream is open. Used by read alone.
 	ordered, exactlyOnce bool
 }
@@ -56,7 +57,7 @@ func (s *Subscriber) session(ctx context.Context, in *inventory, set *settler) e
 		if err != nil {
 			return err
 		}
-		n := &session{Subscriber: s, stream: stream, in: in, set: set, heard: &hearing{}}
+		n := &session{Subscriber: s, stream: stream, in: in, set: set, heard: &hearing{}, stall: newStall(time.Now(), s.opts.LeaseExtension)}
 		// A failed Send only says that the stream has ended; Recv says why.
 		_ = stream.Send(n.first())
 		var parts sync.WaitGroup
@@ -64,8 +65,8 @@ func (s *Subscriber) session(ctx context.Context, in *inventory, set *settler) e
 		defer end(nil)
 		parts.Go(func() { n.tend(ctx, life, end) })
 		err = n.read(ctx)
-		if errors.Is(context.Cause(life), errPing) {
-			return errPing
+		if cause := context.Cause(life); errors.Is(cause, errPing) || errors.Is(cause, errStalled) {
+			return cause
 		}
 		return err
 	})
@@ -86,6 +87,9 @@ func (n *session) read(ctx context.Context) error {
 		response, err := n.stream.Recv()
 		if err != nil {
 			return fmt.Errorf("receiving: %w", err)
+		}
+		if n.stall.beat(time.Now()) {
+			return errStalled
 		}
 		if n.heard.hear(len(response.GetReceivedMessages()) == 0) {
 			n.pings.Store(true)
@@ -151,10 +155,12 @@ func (n *session) lend(r *pubsubpb.ReceivedMessage) *item {
 	return it
 }
 
-// tend sends the stream's pings, ends it when they are not answered, and closes it when ctx is done.
+// tend sends the stream's pings, ends it when they are not answered or after a stall, and closes it when ctx is done.
 func (n *session) tend(ctx, life context.Context, end context.CancelCauseFunc) {
 	ping := time.NewTicker(n.pingInterval)
 	defer ping.Stop()
+	beat := time.NewTicker(keeperTick)
+	defer beat.Stop()
 	answer := time.NewTimer(n.pingAnswer)
 	answer.Stop()
 	defer answer.Stop()
@@ -165,6 +171,11 @@ func (n *session) tend(ctx, life context.Context, end context.CancelCauseFunc) {
 		case <-ctx.Done():
 			n.leave(life, end)
 			return
+		case <-beat.C:
+			if n.stall.beat(time.Now()) {
+				end(errStalled)
+				return
+			}
 		case <-ping.C:
 			if n.stream.Send(&pubsubpb.StreamingPullRequest{}) == nil {
 				n.heard.asked()
