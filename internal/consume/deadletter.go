@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"cloud.google.com/go/pubsub/v2"
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 
 	"spillway/internal/backlog"
 )
@@ -29,7 +30,7 @@ const (
 // topicLetters publishes dead letters to a topic.
 type topicLetters struct {
 	client       *pubsub.Client
-	publisher    *pubsub.Publisher
+	topic        backlog.Topic
 	subscription backlog.Subscription
 }
 
@@ -38,17 +39,16 @@ func newTopicLetters(ctx context.Context, topic backlog.Topic, subscription back
 	if err != nil {
 		return nil, fmt.Errorf("making the dead-letter client: %w", err)
 	}
-	publisher := client.Publisher(topic.String())
-	publisher.EnableMessageOrdering = true
-	return &topicLetters{client: client, publisher: publisher, subscription: subscription}, nil
+	return &topicLetters{client: client, topic: topic, subscription: subscription}, nil
 }
 
-// Publish implements deadLetters: it returns nil when the service has confirmed the message.
+// Publish implements deadLetters: it returns nil when the service has confirmed the message. It makes the call itself: the
+// client's Publisher would go on with it after ctx is done, and hold the worker's exit back for up to a minute.
 func (t *topicLetters) Publish(ctx context.Context, m *backlog.Message, reason string) error {
 	attributes := letterAttributes(m, t.subscription, reason)
-	result := t.publisher.Publish(ctx, &pubsub.Message{Data: m.Data, Attributes: attributes, OrderingKey: m.OrderingKey})
-	if _, err := result.Get(ctx); err != nil {
-		t.publisher.ResumePublish(m.OrderingKey)
+	letter := &pubsubpb.PubsubMessage{Data: m.Data, Attributes: attributes, OrderingKey: m.OrderingKey}
+	request := &pubsubpb.PublishRequest{Topic: t.topic.String(), Messages: []*pubsubpb.PubsubMessage{letter}}
+	if _, err := t.client.TopicAdminClient.Publish(ctx, request); err != nil {
 		return fmt.Errorf("publishing to the dead-letter topic: %w", err)
 	}
 	return nil
@@ -77,7 +77,4 @@ func letterAttributes(m *backlog.Message, subscription backlog.Subscription, rea
 // clip shortens s to what an attribute's value may hold. A letter that is cut in two is left out: the value must be UTF-8.
 func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxAttributeValue)], "") }
 
-func (t *topicLetters) close() error {
-	t.publisher.Stop()
-	return t.client.Close()
-}
+func (t *topicLetters) close() error { return t.client.Close() }

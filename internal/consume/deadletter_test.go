@@ -1,12 +1,18 @@
 package consume
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+
 	"spillway/internal/backlog"
+	"spillway/internal/pull"
 )
 
 func TestADeadLetterSaysWhereItCameFromAndWhy(t *testing.T) {
@@ -51,5 +57,53 @@ func TestADeadLetterIsWhatTheServiceTakes(t *testing.T) {
 	}
 	if got := letterAttributes(again, backlog.Subscription{}, "new"); got[letterReason] != "new" || len(got) != 100 {
 		t.Errorf("a letter that dies again has %d attributes and the reason %q", len(got), got[letterReason])
+	}
+}
+
+func TestClosingDoesNotWaitForADeadLetterThatCannotBePublished(t *testing.T) {
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // It accepts and says nothing.
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	t.Setenv(pull.EmulatorVariable, ln.Addr().String())
+	l, err := newTopicLetters(t.Context(), backlog.Topic{Project: "shop", ID: "dead"}, backlog.Subscription{Project: "shop", ID: "offers"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := l.Publish(ctx, &backlog.Message{ID: "1", Data: []byte("x")}, "no price"); err == nil {
+		t.Error("published to nobody")
+	}
+	begin := time.Now()
+	if err := l.close(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+func TestADeadLetterIsPublished(t *testing.T) {
+	client := startEmulator(t, "dead:letters")
+	l, err := newTopicLetters(t.Context(), backlog.Topic{Project: "shop", ID: "dead"}, backlog.Subscription{Project: "shop", ID: "offers"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.close() }()
+	if err := l.Publish(t.Context(), &backlog.Message{ID: "1", Data: []byte("x"), OrderingKey: "CH"}, "no price"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := client.SubscriptionAdminClient.Pull(t.Context(), &pubsubpb.PullRequest{Subscription: "projects/shop/subscriptions/letters", MaxMessages: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := got.GetReceivedMessages()[0].GetMessage(); string(m.GetData()) != "x" || m.GetOrderingKey() != "CH" || m.GetAttributes()[letterReason] != "no price" {
+		t.Errorf("published %v", m)
+	}
+	l.topic.ID = "gone"
+	if err := l.Publish(t.Context(), &backlog.Message{ID: "1", Data: []byte("x")}, "no price"); err == nil {
+		t.Error("published to a topic that does not exist")
 	}
 }
