@@ -107,6 +107,7 @@ func (a *App) newFlow() *flow {
 		pulse:   newPulse(a.opts.HandlerTimeout+livenessMargin, m.stuck),
 		metrics: m, log: a.log.Named("flow").With(zap.Stringer("subscription", a.sub)),
 	}
+	f.rarely = sampled(f.log)
 	if a.letters != nil {
 		f.letters = a.letters
 	}

@@ -69,14 +69,18 @@ func (f *flow) attend(ctx context.Context, cancel context.CancelCauseFunc, over 
 	defer tick.Stop()
 	stopping := ctx.Done()
 	var limit, patience <-chan time.Time
+	var begin time.Time
 	for {
 		select {
 		case <-over:
+			if stopping == nil {
+				f.log.Info("drained", zap.Duration("after", time.Since(begin).Round(time.Millisecond)))
+			}
 			return
 		case now := <-tick.C:
 			f.giveUp(f.pulse.giveUp(now, false), deliver.Timeout)
 		case <-stopping:
-			stopping, limit = nil, time.After(f.drain)
+			stopping, limit, begin = nil, time.After(f.drain), time.Now()
 			f.beginDrain()
 		case <-limit:
 			f.log.Warn("the drain limit is reached: nacking what still runs", zap.Int("running", len(f.slots)))

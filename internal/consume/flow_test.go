@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"spillway/internal/backlog"
 	"spillway/internal/deliver"
@@ -92,7 +93,7 @@ func newBench(n, concurrency int, h deliver.Handler) *bench {
 	return &bench{source: s, reg: reg, flow: &flow{
 		receiver: s, handler: h, timeout: time.Minute, drain: 30 * time.Second,
 		slots: make(chan struct{}, concurrency), lot: newLot(allowance(concurrency), m.parked),
-		pulse: newPulse(90*time.Second, m.stuck), metrics: m, log: zap.NewNop(),
+		pulse: newPulse(90*time.Second, m.stuck), metrics: m, log: zap.NewNop(), rarely: zap.NewNop(),
 	}}
 }
 
@@ -368,4 +369,30 @@ func TestPulse(t *testing.T) {
 			t.Errorf("%s: %v", s.name, err)
 		}
 	}
+}
+
+func TestNacksAreLoggedOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zap.InfoLevel)
+		b := newBench(1000, 10, always(deliver.Verdict{Result: deliver.Nack, Reason: deliver.Error, Detail: "503"}))
+		b.log = zap.New(core)
+		b.rarely = sampled(b.log)
+		b.runFor(t, time.Second)
+		got := logs.FilterField(zap.String("detail", "503")).All()
+		if len(got) != 1 || got[0].Level != zap.WarnLevel {
+			t.Errorf("1000 nacks were logged as %v", got)
+		}
+	})
+}
+
+func TestADrainIsLoggedAtItsBeginningAndItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zap.InfoLevel)
+		b := newBench(1, 1, works(5*time.Second))
+		b.log = zap.New(core)
+		b.runFor(t, time.Second)
+		if logs.FilterMessage("draining").Len() != 1 || logs.FilterMessage("drained").FilterField(zap.Duration("after", 4*time.Second)).Len() != 1 {
+			t.Errorf("the drain was logged as %v", logs.All())
+		}
+	})
 }
