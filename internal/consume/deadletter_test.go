@@ -10,8 +10,10 @@ import (
 	"unicode/utf8"
 
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"go.uber.org/zap"
 
 	"spillway/internal/backlog"
+	"spillway/internal/emulator"
 	"spillway/internal/pull"
 )
 
@@ -86,7 +88,22 @@ func TestClosingDoesNotWaitForADeadLetterThatCannotBePublished(t *testing.T) {
 }
 
 func TestADeadLetterIsPublished(t *testing.T) {
-	client := startEmulator(t, "dead:letters")
+	opts := emulator.DefaultOptions()
+	opts.Listen, opts.Project, opts.Create = "127.0.0.1:0", "shop", []string{"dead:letters"}
+	app, err := emulator.New(opts, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- app.Run(ctx) }()
+	defer func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	t.Setenv(pull.EmulatorVariable, app.Addr())
 	l, err := newTopicLetters(t.Context(), backlog.Topic{Project: "shop", ID: "dead"}, backlog.Subscription{Project: "shop", ID: "offers"})
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +112,7 @@ func TestADeadLetterIsPublished(t *testing.T) {
 	if err := l.Publish(t.Context(), &backlog.Message{ID: "1", Data: []byte("x"), OrderingKey: "CH"}, "no price"); err != nil {
 		t.Fatal(err)
 	}
-	got, err := client.SubscriptionAdminClient.Pull(t.Context(), &pubsubpb.PullRequest{Subscription: "projects/shop/subscriptions/letters", MaxMessages: 1})
+	got, err := l.client.SubscriptionAdminClient.Pull(t.Context(), &pubsubpb.PullRequest{Subscription: "projects/shop/subscriptions/letters", MaxMessages: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
