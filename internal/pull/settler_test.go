@@ -180,19 +180,16 @@ func TestWhatIsRedeliveredAtTheEndOfItsBudgetGetsAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, 1, 4)
 		defer l.stop()
-		down := true
+		begin := time.Now()
 		l.do = func(context.Context, string, int, []string) error {
-			if !down {
+			if time.Since(begin) > settleBudget+longPause {
 				return nil
 			}
 			l.inventory.add(received("0", "ack-again", "")) // The lease ran out while the server could not be told.
 			return status.Error(codes.Unavailable, "for a while")
 		}
 		l.settle(l.items[0], true)
-		time.Sleep(settleBudget + longPause + 2*time.Second)
-		synctest.Wait()
-		down = false
-		time.Sleep(2 * longPause)
+		time.Sleep(settleBudget + 3*longPause)
 		synctest.Wait()
 		l.expectLeft(t, 0)
 	})
