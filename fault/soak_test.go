@@ -1,0 +1,114 @@
+package fault
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// hoursVariable is how long the soak publishes, in hours.
+const hoursVariable = "SPILLWAY_SOAK_HOURS"
+
+// TestSoak is F16: faults at random for hours. One worker, the witness, is never killed: what it uses must not grow.
+func TestSoak(t *testing.T) {
+	if os.Getenv(scope) != "soak" {
+		t.SkipNow()
+	}
+	hours, err := strconv.ParseFloat(os.Getenv(hoursVariable), 64)
+	if err != nil || hours <= 0 {
+		t.Fatalf("%s says how long: %v", hoursVariable, err)
+	}
+	c := faultCase{run: func(w *world) { soak(w, time.Duration(hours*float64(time.Hour))) }}
+	c.prove(t, "F16", seedOf(t), "", true)
+}
+
+func soak(w *world, lasts time.Duration) {
+	const concurrency, rate, workers = 50, 50, 3
+	w.ledger.handle = w.taking(20*time.Millisecond, 500*time.Millisecond)
+	wait := w.pace(int(lasts.Seconds())*rate, rate)
+	for range workers {
+		w.start(concurrency)
+	}
+	u := &usage{witness: w.workers[0]}
+	kills, cuts := 0, 0
+	for end := time.Now().Add(lasts); time.Now().Before(end); {
+		u.follow(w, min(20*time.Second+time.Duration(w.rng.Int64N(int64(40*time.Second))), time.Until(end)))
+		switch w.rng.IntN(4) {
+		case 0:
+			kills++
+			w.live()[1+w.rng.IntN(workers-1)].kill()
+			w.start(concurrency)
+		case 1:
+			cuts++
+			w.proxy.cut()
+		case 2:
+			cuts++
+			w.proxy.refuse(true)
+			w.rest(10 * time.Second)
+			w.proxy.refuse(false)
+		default:
+			w.emulator.Signal(w.t, syscall.SIGSTOP)
+			w.rest(5 * time.Second)
+			w.emulator.Signal(w.t, syscall.SIGCONT)
+		}
+	}
+	w.ended()
+	wait()
+	w.t.Logf("%d kills, %d cuts", kills, cuts)
+	w.bound = kills*(concurrency+ackWindow(rate)) + cuts*workers*ackWindow(rate)
+	w.awaitAll(5 * time.Minute)
+	u.expectFlat(w, lasts)
+}
+
+// usage is what the witness used, sample by sample.
+type usage struct {
+	witness                     *worker
+	resident, goroutines, files []float64
+}
+
+// follow takes a sample every 10 s.
+func (u *usage) follow(w *world, d time.Duration) {
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		w.rest(min(10*time.Second, time.Until(end)))
+		if resident := u.witness.metric("process_resident_memory_bytes"); resident > 0 {
+			u.resident = append(u.resident, resident)
+			u.goroutines = append(u.goroutines, u.witness.metric("go_goroutines"))
+			u.files = append(u.files, u.witness.metric("process_open_fds"))
+		}
+	}
+}
+
+// expectFlat compares the medians of the second and the last quarter; the first is for warming up. Half of the time lies between
+// them. A short soak's memory has more noise than growth, hence the constant.
+func (u *usage) expectFlat(w *world, lasts time.Duration) {
+	w.t.Helper()
+	const mib = 1 << 20
+	if len(u.resident) < 8 {
+		w.t.Fatalf("%d samples say nothing", len(u.resident))
+	}
+	begin, end := quarters(u.resident)
+	w.t.Logf("resident memory %.1f to %.1f MiB", begin/mib, end/mib)
+	if grown := end - begin; grown > 8*mib+lasts.Hours()/2*mib {
+		w.t.Errorf("resident memory grew by %.1f MiB", grown/mib)
+	}
+	for name, samples := range map[string][]float64{"goroutines": u.goroutines, "descriptors": u.files} {
+		begin, end := quarters(samples)
+		w.t.Logf("%s %.0f to %.0f", name, begin, end)
+		if end > begin+20 {
+			w.t.Errorf("%s grew from %.0f to %.0f", name, begin, end)
+		}
+	}
+}
+
+func quarters(samples []float64) (second, last float64) {
+	q := len(samples) / 4
+	return median(samples[q : 2*q]), median(samples[len(samples)-q:])
+}
+
+func median(samples []float64) float64 {
+	sorted := slices.Sorted(slices.Values(samples))
+	return sorted[len(sorted)/2]
+}
