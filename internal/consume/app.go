@@ -32,9 +32,9 @@ const (
 	httpDrain = 5 * time.Second
 	// ackFlush is what the last acks may take after the drain limit.
 	ackFlush = 2 * time.Second
-	// livenessMargin is how much longer than its time-out a handler may run before it counts as stuck, and the worker as
+	// stuckMargin is how much longer than its time-out a handler may run before it counts as stuck, and the worker as
 	// wedged if no other one ends.
-	livenessMargin = 30 * time.Second
+	stuckMargin = 30 * time.Second
 )
 
 // App is the worker. Make it with New, run it once with Run.
@@ -101,11 +101,11 @@ func (a *App) openLetters(ctx context.Context) error {
 func (a *App) newFlow() *flow {
 	m := newMetrics(a.registry, a.sub.ID)
 	m.limit.Set(float64(a.opts.Concurrency))
+	log := a.log.Named("flow").With(zap.Stringer("subscription", a.sub))
 	f := &flow{
-		receiver: a.source, handler: a.handler(), timeout: a.opts.HandlerTimeout, drain: a.opts.DrainLimit,
+		receiver: a.source, handler: a.handler(), drain: a.opts.DrainLimit,
 		slots: make(chan struct{}, a.opts.Concurrency), lot: newLot(allowance(a.opts.Concurrency), m.parked),
-		pulse:   newPulse(a.opts.HandlerTimeout+livenessMargin, m.stuck),
-		metrics: m, log: a.log.Named("flow").With(zap.Stringer("subscription", a.sub)),
+		watch: &watch{limit: a.opts.HandlerTimeout, stuck: m.stuck}, metrics: m, log: log, rarely: sampled(log),
 	}
 	f.rarely = sampled(f.log)
 	if a.letters != nil {
@@ -148,7 +148,7 @@ func (a *App) Run(ctx context.Context) error {
 func (a *App) routes() http.Handler {
 	router := httpserver.NewRouter(a.registry)
 	router.Handle(http.MethodGet, "/{$}", "/", a.status())
-	live := httpserver.Health(httpserver.Check{Name: "handlers", Test: func() error { return a.flow.pulse.check(time.Now()) }})
+	live := httpserver.Health(httpserver.Check{Name: "handlers", Test: func() error { return a.flow.watch.check(time.Now()) }})
 	for _, path := range []string{"/livez", "/healthz", "/health"} {
 		router.HandleUncounted(path, live)
 	}

@@ -34,11 +34,10 @@ type flow struct {
 	receiver receiver
 	handler  deliver.Handler
 	letters  deadLetters // nil without a topic
-	timeout  time.Duration
 	drain    time.Duration
 	slots    chan struct{}
 	lot      *lot
-	pulse    *pulse
+	watch    *watch
 	metrics  *metrics
 	log      *zap.Logger
 	rarely   *zap.Logger // log, once a minute
@@ -53,11 +52,13 @@ func (f *flow) run(ctx context.Context) error {
 	working, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	over := make(chan struct{})
-	var attendant sync.WaitGroup
-	attendant.Go(func() { f.attend(ctx, cancel, over) })
+	var attendants sync.WaitGroup
+	attendants.Go(func() { f.attend(ctx, cancel, over) })
+	attendants.Go(func() { f.watch.run(working) })
 	err := f.receiver.Run(ctx, func(d *pull.Delivery) { f.deliver(working, d) })
 	close(over)
-	attendant.Wait()
+	cancel(nil)
+	attendants.Wait()
 	f.metrics.draining.Set(0)
 	return err
 }
@@ -78,7 +79,7 @@ func (f *flow) attend(ctx context.Context, cancel context.CancelCauseFunc, over 
 			}
 			return
 		case now := <-tick.C:
-			f.giveUp(f.pulse.giveUp(now, false), deliver.Timeout)
+			f.giveUp(f.watch.giveUp(now, false), deliver.Timeout)
 		case <-stopping:
 			stopping, limit, begin = nil, time.After(f.drain), time.Now()
 			f.beginDrain()
@@ -87,7 +88,7 @@ func (f *flow) attend(ctx context.Context, cancel context.CancelCauseFunc, over 
 			cancel(errDrainLimit)
 			patience = time.After(ackFlush / 2)
 		case now := <-patience:
-			f.giveUp(f.pulse.giveUp(now, true), deliver.Shutdown)
+			f.giveUp(f.watch.giveUp(now, true), deliver.Shutdown)
 		}
 	}
 }
@@ -148,17 +149,15 @@ func (f *flow) takeSlot(working context.Context) bool {
 func (f *flow) handle(working context.Context, d *pull.Delivery) (verdict deliver.Verdict, stuck bool) {
 	begin := time.Now()
 	f.arrived(&d.Message, begin)
-	f.pulse.begin(d, begin)
-	ctx, cancel := context.WithTimeout(working, f.timeout)
-	defer cancel()
-	verdict = f.guarded(ctx, &d.Message)
+	ctx := f.watch.begin(working, d, begin)
+	verdict = f.guarded(ctx, &d.Message) //nolint:contextcheck // The call is derived from working.
 	if verdict.Result == deliver.Nack && errors.Is(context.Cause(working), errDrainLimit) {
 		verdict.Reason = deliver.Shutdown
 	}
 	end := time.Now()
-	stuck = f.pulse.end(d, end)
+	stuck = f.watch.end(ctx, end)
 	f.metrics.inFlight.Dec()
-	f.metrics.duration.WithLabelValues(string(verdict.Result)).Observe(end.Sub(begin).Seconds())
+	f.metrics.took(verdict.Result, end.Sub(begin))
 	return verdict, stuck
 }
 

@@ -91,9 +91,9 @@ func newBench(n, concurrency int, h deliver.Handler) *bench {
 	m := newMetrics(reg, "offers")
 	s := &script{n: n, acked: map[string]bool{}}
 	return &bench{source: s, reg: reg, flow: &flow{
-		receiver: s, handler: h, timeout: time.Minute, drain: 30 * time.Second,
+		receiver: s, handler: h, drain: 30 * time.Second,
 		slots: make(chan struct{}, concurrency), lot: newLot(allowance(concurrency), m.parked),
-		pulse: newPulse(90*time.Second, m.stuck), metrics: m, log: zap.NewNop(), rarely: zap.NewNop(),
+		watch: &watch{limit: time.Minute, stuck: m.stuck}, metrics: m, log: zap.NewNop(), rarely: zap.NewNop(),
 	}}
 }
 
@@ -342,33 +342,6 @@ func TestADelayedNackFreesTheSlotAndKeepsTheLease(t *testing.T) {
 		}
 		b.expectSettled(t, map[string]float64{"error delayed_nack": 1, "error nack": 2})
 	})
-}
-
-func TestPulse(t *testing.T) {
-	at := time.Date(2026, 11, 27, 8, 0, 0, 0, time.UTC)
-	p := newPulse(90*time.Second, prometheus.NewGauge(prometheus.GaugeOpts{}))
-	one, other := &pull.Delivery{}, &pull.Delivery{}
-	steps := []struct {
-		name  string
-		do    func()
-		now   time.Time
-		wedge bool
-	}{
-		{"idle for a day is healthy", func() {}, at.Add(24 * time.Hour), false},
-		{"a handler begins", func() { p.begin(one, at.Add(24*time.Hour)) }, at.Add(24*time.Hour + 90*time.Second), false},
-		{"it does not end", func() {}, at.Add(24*time.Hour + 91*time.Second), true},
-		{"another ends meanwhile", func() {
-			p.begin(other, at.Add(24*time.Hour+80*time.Second))
-			p.end(other, at.Add(24*time.Hour+85*time.Second))
-		}, at.Add(24*time.Hour + 91*time.Second), false},
-		{"all have ended", func() { p.end(one, at.Add(25*time.Hour)) }, at.Add(48 * time.Hour), false},
-	}
-	for _, s := range steps {
-		s.do()
-		if err := p.check(s.now); (err != nil) != s.wedge {
-			t.Errorf("%s: %v", s.name, err)
-		}
-	}
 }
 
 func TestNacksAreLoggedOnceAMinute(t *testing.T) {

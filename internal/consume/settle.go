@@ -42,7 +42,7 @@ func (f *flow) bury(working context.Context, d *pull.Delivery, v deliver.Verdict
 		v.Result = deliver.Nack
 		return v
 	}
-	ctx, cancel := context.WithTimeout(working, f.timeout)
+	ctx, cancel := context.WithTimeout(working, f.watch.limit)
 	defer cancel()
 	if err := f.letters.Publish(ctx, &d.Message, v.Detail); err != nil {
 		f.rarely.Warn("publishing a dead letter failed; the message is nacked", zap.String("message_id", d.ID), zap.Error(err))
@@ -59,6 +59,14 @@ func sampled(log *zap.Logger) *zap.Logger {
 }
 
 func (f *flow) count(d *pull.Delivery, v deliver.Verdict) {
+	if v.Result == deliver.Ack && v.Reason == deliver.OK {
+		f.metrics.acked.Inc()
+		return
+	}
+	if v.Result == deliver.Ack && v.Reason == deliver.OK {
+		f.metrics.acked.Inc()
+		return
+	}
 	f.metrics.settled.WithLabelValues(string(v.Result), string(v.Reason)).Inc()
 	if v.Result == deliver.Nack && v.Reason != deliver.Shutdown {
 		f.rarely.Warn("a message was nacked; the metrics count the others of this minute", zap.String("message_id", d.ID),

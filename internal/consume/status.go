@@ -44,7 +44,7 @@ func (a *App) status() http.Handler {
 func (a *App) state() statusPage {
 	return statusPage{Subscription: a.sub.String(), Rows: []statusRow{
 		{"stream", verdict(a.source.Ready())},
-		{"handlers", verdict(a.flow.pulse.check(time.Now()))},
+		{"handlers", verdict(a.flow.watch.check(time.Now()))},
 		{"taking messages", verdict(a.notDraining())},
 		{"in flight", fmt.Sprintf("%d of %d", len(a.flow.slots), a.opts.Concurrency)},
 	}}

@@ -11,13 +11,23 @@ import (
 type Delivery struct {
 	backlog.Message
 	settled atomic.Bool
-	settle  func(ack bool)
+	owner   owner
+}
+
+// owner is told once what has become of a delivery.
+type owner interface {
+	settle(d *Delivery, ack bool)
 }
 
 // NewDelivery returns a delivery that calls settle once, with true for Ack and false for Nack.
 func NewDelivery(m backlog.Message, settle func(ack bool)) *Delivery {
-	return &Delivery{Message: m, settle: settle}
+	return &Delivery{Message: m, owner: ownerFunc(settle)}
 }
+
+// ownerFunc is an owner made of a function.
+type ownerFunc func(ack bool)
+
+func (f ownerFunc) settle(_ *Delivery, ack bool) { f(ack) }
 
 // Ack says that the message is done with.
 func (d *Delivery) Ack() { d.end(true) }
@@ -27,6 +37,6 @@ func (d *Delivery) Nack() { d.end(false) }
 
 func (d *Delivery) end(ack bool) {
 	if d.settled.CompareAndSwap(false, true) {
-		d.settle(ack)
+		d.owner.settle(d, ack)
 	}
 }

@@ -7,9 +7,11 @@ import (
 	"time"
 )
 
-// item is one message on loan. Its fields are guarded by the inventory's lock, but for delivery, which never changes.
+// item is one message on loan. Its fields are guarded by the inventory's lock, but for delivery and settler, which never
+// change. The items of one response stand in one array.
 type item struct {
-	delivery *Delivery
+	delivery Delivery
+	settler  *settler
 	ackID    string // the newest one: a redelivery while the message is here replaces it
 	key      string // ordering key; empty when order does not matter
 	size     int
@@ -66,12 +68,25 @@ func newInventory() *inventory {
 	return in
 }
 
-// add takes a received message in and makes it ready, unless an earlier message of its key is still out. It reports
-// false for a message that is here already: redelivered on another stream, it must not be handled twice, and only its
-// ack ID is renewed. One that was nacked is new: its redelivery may outrun the answer to the nack.
-func (in *inventory) add(it *item) bool {
+// settle implements owner.
+func (it *item) settle(_ *Delivery, ack bool) { it.settler.settle(it, ack) }
+
+// add takes received messages in, in their order, and returns how many are new.
+func (in *inventory) add(items ...*item) (fresh int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	for _, it := range items {
+		if in.admit(it) {
+			fresh++
+		}
+	}
+	return fresh
+}
+
+// admit takes a received message in and makes it ready, unless an earlier message of its key is still out. It reports
+// false for a message that is here already: redelivered on another stream, it must not be handled twice, and only its
+// ack ID is renewed. One that was nacked is new: its redelivery may outrun the answer to the nack.
+func (in *inventory) admit(it *item) bool {
 	if here, ok := in.items[it.delivery.ID]; ok {
 		if here.fate != nacked {
 			here.ackID, here.again = it.ackID, here.fate == acked

@@ -10,11 +10,8 @@ import (
 	"time"
 
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
-	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
-
-	"spillway/internal/backlog"
 )
 
 const (
@@ -34,7 +31,7 @@ var errPing = errors.New("the server does not answer the stream's ping")
 // session is one stream.
 type session struct {
 	*Subscriber
-	stream pubsubpb.Subscriber_StreamingPullClient
+	stream grpc.ClientStream
 	in     *inventory
 	set    *settler
 	heard  *hearing
@@ -52,14 +49,14 @@ func (s *Subscriber) session(ctx context.Context, in *inventory, set *settler) e
 		routed := metadata.AppendToOutgoingContext(life, "x-goog-request-params", "subscription="+url.QueryEscape(s.name))
 		// Nothing is on its way before the stream is open: until then there is nothing to wait for.
 		opened := context.AfterFunc(ctx, func() { end(nil) })
-		stream, err := c.StreamingPull(routed, gax.WithGRPCOptions(grpc.MaxCallRecvMsgSize(maxResponse)))
+		stream, err := c.Connection().NewStream(routed, streamDesc(), streamingPull, callOptions()...)
 		opened()
 		if err != nil {
 			return err
 		}
 		n := &session{Subscriber: s, stream: stream, in: in, set: set, heard: &hearing{}, stall: newStall(time.Now(), s.opts.LeaseExtension)}
-		// A failed Send only says that the stream has ended; Recv says why.
-		_ = stream.Send(n.first())
+		// A failed SendMsg only says that the stream has ended; RecvMsg says why.
+		_ = stream.SendMsg(n.first())
 		var parts sync.WaitGroup
 		defer parts.Wait()
 		defer end(nil)
@@ -84,36 +81,36 @@ func (n *session) first() *pubsubpb.StreamingPullRequest {
 func (n *session) read(ctx context.Context) error {
 	for {
 		n.heard.listen()
-		response, err := n.stream.Recv()
-		if err != nil {
+		var r response
+		if err := n.stream.RecvMsg(&r); err != nil {
 			return fmt.Errorf("receiving: %w", err)
 		}
 		if n.stall.beat(time.Now()) {
 			return errStalled
 		}
-		if n.heard.hear(len(response.GetReceivedMessages()) == 0) {
+		if n.heard.hear(len(r.messages) == 0) {
 			n.pings.Store(true)
 		}
-		n.take(ctx, response)
+		n.take(ctx, &r)
 		n.in.waitRoom(ctx, n.opts.MaxOutstandingMessages, n.opts.MaxOutstandingBytes)
 	}
 }
 
 // take brings the messages of one response into the inventory, in their order.
-func (n *session) take(ctx context.Context, response *pubsubpb.StreamingPullResponse) {
-	if p := response.GetSubscriptionProperties(); p != nil {
-		n.ordered, n.exactlyOnce = p.GetMessageOrderingEnabled(), p.GetExactlyOnceDeliveryEnabled()
+func (n *session) take(ctx context.Context, r *response) {
+	if r.properties {
+		n.ordered, n.exactlyOnce = r.ordered, r.exactlyOnce
 	}
-	items := make([]*item, 0, len(response.GetReceivedMessages()))
-	for _, m := range response.GetReceivedMessages() {
-		items = append(items, n.lend(m))
+	now := time.Now()
+	array, items := make([]item, len(r.messages)), make([]*item, len(r.messages))
+	for i := range r.messages {
+		n.lend(&array[i], &r.messages[i], now)
+		items[i] = &array[i]
 	}
 	if n.exactlyOnce {
 		items = confirm(ctx, n, items, n.opts.LeaseExtension)
 	}
-	for _, it := range items {
-		n.in.add(it)
-	}
+	n.in.add(items...)
 }
 
 // confirm keeps those messages whose receipt the server confirms: with exactly-once delivery only they are this
@@ -141,18 +138,13 @@ func confirm(ctx context.Context, a api, items []*item, lease time.Duration) []*
 	return without(items, append(gone, asked...))
 }
 
-// lend makes the item of a received message, ready to be handed out.
-func (n *session) lend(r *pubsubpb.ReceivedMessage) *item {
-	m, now := r.GetMessage(), time.Now()
-	it := &item{ackID: r.GetAckId(), size: len(m.GetData()), born: now, due: now}
+// lend makes it the item of a received message, ready to be handed out.
+func (n *session) lend(it *item, m *pulled, now time.Time) {
+	it.ackID, it.size, it.born, it.due, it.settler = m.ackID, len(m.message.Data), now, now, n.set
 	if n.ordered {
-		it.key = m.GetOrderingKey()
+		it.key = m.message.OrderingKey
 	}
-	it.delivery = NewDelivery(backlog.Message{
-		ID: m.GetMessageId(), Data: m.GetData(), Attributes: m.GetAttributes(), PublishTime: m.GetPublishTime().AsTime(),
-		OrderingKey: m.GetOrderingKey(), DeliveryAttempt: int(r.GetDeliveryAttempt()),
-	}, func(ack bool) { n.set.settle(it, ack) })
-	return it
+	it.delivery.Message, it.delivery.owner = m.message, it
 }
 
 // tend sends the stream's pings, ends it when they are not answered or after a stall, and closes it when ctx is done.
@@ -177,7 +169,7 @@ func (n *session) tend(ctx, life context.Context, end context.CancelCauseFunc) {
 				return
 			}
 		case <-ping.C:
-			if n.stream.Send(&pubsubpb.StreamingPullRequest{}) == nil {
+			if n.stream.SendMsg(&pubsubpb.StreamingPullRequest{}) == nil {
 				n.heard.asked()
 				answer.Reset(n.pingAnswer)
 			}

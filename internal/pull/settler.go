@@ -47,23 +47,30 @@ func newSettler(in *inventory, a api, window int, lost func(string, int), log *z
 // settle decides an item's fate and, after a nack, that of the messages that wait behind it. It never blocks.
 func (s *settler) settle(it *item, ack bool) {
 	followers := s.inventory.settle(it, ack)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if ack {
-		s.enqueue([]*item{it}, nil)
-		return
+		s.acks = append(s.acks, it)
+	} else {
+		s.nacks = append(append(s.nacks, it), followers...)
 	}
-	s.enqueue(nil, append([]*item{it}, followers...))
+	s.kick()
 }
 
 // unblock nacks what has waited too long, or at all, behind a nacked message of its ordering key.
-func (s *settler) unblock(now time.Time, all bool) { s.enqueue(nil, s.inventory.unblock(now, all)) }
-
-func (s *settler) enqueue(acks, nacks []*item) {
-	if len(acks)+len(nacks) == 0 {
+func (s *settler) unblock(now time.Time, all bool) {
+	held := s.inventory.unblock(now, all)
+	if len(held) == 0 {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.acks, s.nacks = append(s.acks, acks...), append(s.nacks, nacks...)
+	s.nacks = append(s.nacks, held...)
+	s.kick()
+}
+
+// kick wakes run. The lock is held.
+func (s *settler) kick() {
 	notify(s.first)
 	if len(s.acks)+len(s.nacks) >= s.batch {
 		notify(s.full)

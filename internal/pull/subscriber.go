@@ -85,7 +85,7 @@ func (s *Subscriber) Run(ctx context.Context, handle func(*Delivery)) error {
 	for range s.opts.MaxOutstandingMessages {
 		parts.Go(func() {
 			for it := in.next(); it != nil; it = in.next() {
-				handle(it.delivery)
+				handle(&it.delivery)
 			}
 		})
 	}

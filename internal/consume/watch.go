@@ -1,0 +1,230 @@
+package consume
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"spillway/internal/pull"
+)
+
+// watch bounds the time of every running handler, and knows those that ignore it. One goroutine watches all, because they
+// share one limit: whoever began first is due first. A context with a timer of its own for each message would cost four
+// allocations more.
+type watch struct {
+	limit time.Duration
+	stuck prometheus.Gauge // handlers that were given up
+
+	mu      sync.Mutex
+	running queue     // in the order of their deadlines
+	overdue queue     // cancelled, and still running
+	last    time.Time // when a handler last ended, or began while none ran
+}
+
+// begin returns the context of the handler that is given d at now: done at the limit, or with parent.
+func (w *watch) begin(parent context.Context, d *pull.Delivery, now time.Time) *call {
+	c := &call{parent: parent, delivery: d, deadline: now.Add(w.limit)}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.running.first == nil && w.overdue.first == nil {
+		w.last = now
+	}
+	if err := parent.Err(); err != nil { // run has ended, or is about to.
+		c.err = err
+		w.overdue.push(c)
+		return c
+	}
+	w.running.push(c)
+	return c
+}
+
+// end notes that a handler has returned at now, ends what it derived from its context, and reports whether it was given
+// up before: then its message is settled.
+func (w *watch) end(c *call, now time.Time) (stuck bool) {
+	w.mu.Lock()
+	w.last = now
+	c.in.remove(c)
+	if stuck = c.givenUp; stuck {
+		w.stuck.Dec()
+	}
+	w.mu.Unlock()
+	c.cancel(context.Canceled)
+	return stuck
+}
+
+// run cancels handlers at their deadlines until parent is done, and then all that are left.
+func (w *watch) run(parent context.Context) {
+	timer := time.NewTimer(w.limit)
+	defer timer.Stop()
+	for {
+		select {
+		case <-parent.Done():
+			w.expire(time.Now().Add(w.limit), parent.Err())
+			return
+		case <-timer.C:
+			timer.Reset(w.expire(time.Now(), context.DeadlineExceeded))
+		}
+	}
+}
+
+// expire cancels what is due at now and returns how long it is until the next may be.
+func (w *watch) expire(now time.Time, why error) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := w.running.first; c != nil; c = w.running.first {
+		if wait := c.deadline.Sub(now); wait > 0 {
+			return wait
+		}
+		w.running.remove(c)
+		w.overdue.push(c)
+		c.cancel(why)
+	}
+	return w.limit
+}
+
+// giveUp returns the messages of handlers that run on although their time was over stuckMargin before now, or of all that
+// run; each once. Such a handler keeps its slot.
+func (w *watch) giveUp(now time.Time, all bool) (stuck []*pull.Delivery) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	queues := []*queue{&w.overdue}
+	if all {
+		queues = append(queues, &w.running)
+	}
+	for _, q := range queues {
+		for c := q.first; c != nil; c = c.next {
+			if !c.givenUp && (all || now.Sub(c.deadline) > stuckMargin) {
+				c.givenUp = true
+				w.stuck.Inc()
+				stuck = append(stuck, c.delivery)
+			}
+		}
+	}
+	return stuck
+}
+
+// check returns an error when the worker is wedged at now: handlers run, and none has ended for longer than any may take.
+// Idle is healthy.
+func (w *watch) check(now time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	silent := now.Sub(w.last)
+	if w.running.first == nil && w.overdue.first == nil || silent <= w.limit+stuckMargin {
+		return nil
+	}
+	return fmt.Errorf("handlers run and none has ended for %s", silent.Round(time.Second))
+}
+
+// call is the context of one running handler. It is safe for concurrent use.
+type call struct {
+	parent   context.Context //nolint:containedctx // It is a context itself, and derived from this one.
+	delivery *pull.Delivery
+	deadline time.Time
+
+	mu    sync.Mutex
+	done  chan struct{} // made when it is first asked for: many handlers never do
+	err   error
+	after map[*func()]struct{}
+
+	// Guarded by the watch.
+	in         *queue
+	prev, next *call
+	givenUp    bool
+}
+
+// Deadline implements context.Context.
+func (c *call) Deadline() (time.Time, bool) { return c.deadline, true }
+
+// Value implements context.Context.
+func (c *call) Value(key any) any { return c.parent.Value(key) }
+
+// Err implements context.Context.
+func (c *call) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Done implements context.Context.
+func (c *call) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done == nil {
+		c.done = make(chan struct{})
+		if c.err != nil {
+			close(c.done)
+		}
+	}
+	return c.done
+}
+
+// AfterFunc calls f when the context is done, unless stop is called before. The context package looks for this method:
+// with it, a context that is derived from this one needs no goroutine.
+func (c *call) AfterFunc(f func()) (stop func() bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		go f() // As the package says; it waits for nothing.
+		return func() bool { return false }
+	}
+	if c.after == nil {
+		c.after = map[*func()]struct{}{}
+	}
+	c.after[&f] = struct{}{}
+	return func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		_, waits := c.after[&f]
+		delete(c.after, &f)
+		return waits
+	}
+}
+
+// cancel ends the context. What AfterFunc holds only passes the end on to derived contexts, so it is called at once.
+func (c *call) cancel(why error) {
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	c.err = why
+	if c.done != nil {
+		close(c.done)
+	}
+	after := c.after
+	c.after = nil
+	c.mu.Unlock()
+	for f := range after {
+		(*f)()
+	}
+}
+
+// queue is a list of calls. Its links are in the calls, so that a call costs one allocation.
+type queue struct{ first, last *call }
+
+func (q *queue) push(c *call) {
+	c.in, c.prev = q, q.last
+	if q.last == nil {
+		q.first = c
+	} else {
+		q.last.next = c
+	}
+	q.last = c
+}
+
+func (q *queue) remove(c *call) {
+	if c.prev == nil {
+		q.first = c.next
+	} else {
+		c.prev.next = c.next
+	}
+	if c.next == nil {
+		q.last = c.prev
+	} else {
+		c.next.prev = c.prev
+	}
+	c.in, c.prev, c.next = nil, nil, nil
+}
