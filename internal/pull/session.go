@@ -47,10 +47,7 @@ func (s *Subscriber) session(ctx context.Context, in *inventory, set *settler) e
 		life, end := context.WithCancelCause(context.WithoutCancel(ctx))
 		defer end(nil)
 		routed := metadata.AppendToOutgoingContext(life, "x-goog-request-params", "subscription="+url.QueryEscape(s.name))
-		// Nothing is on its way before the stream is open: until then there is nothing to wait for.
-		opened := context.AfterFunc(ctx, func() { end(nil) })
-		stream, err := c.Connection().NewStream(routed, streamDesc(), streamingPull, callOptions()...)
-		opened()
+		stream, err := c.Connection().NewStream(routed, streamDesc(), streamingPull, callOptions()...) //nolint:staticcheck // No pool is asked for: there is one connection.
 		if err != nil {
 			return err
 		}
