@@ -24,8 +24,6 @@ import (
 const (
 	// maxOutstandingBytes bounds the payloads that are leased at once.
 	maxOutstandingBytes = 100 << 20
-	// leaseExtension keeps leases through an outage of a minute; a killed worker's messages wait as long for the next.
-	leaseExtension = time.Minute
 	// parkedLease is how much longer than its handling a parked message's lease may be kept.
 	parkedLease = 10 * time.Minute
 	// httpDrain bounds the end of running HTTP requests.
@@ -72,7 +70,8 @@ func New(ctx context.Context, opts Options, log *zap.Logger) (_ *App, err error)
 		Subscription:           a.sub,
 		MaxOutstandingMessages: opts.Concurrency + allowance(opts.Concurrency),
 		MaxOutstandingBytes:    maxOutstandingBytes,
-		LeaseExtension:         leaseExtension,
+		Streams:                opts.Streams,
+		LeaseExtension:         opts.LeaseExtension,
 		MaxLease:               2*opts.HandlerTimeout + opts.DrainLimit + parkedLease,
 	}, pull.NewMetrics(a.registry), log.Named("pull"))
 	if err != nil {

@@ -30,6 +30,11 @@ type Options struct {
 	Concurrency int
 	// HandlerTimeout bounds the handling of one message.
 	HandlerTimeout time.Duration
+	// LeaseExtension is how long a lease lasts unless it is extended, 10 s to 10 min: leases survive an outage of that
+	// length, and a killed worker's messages wait as long for the next.
+	LeaseExtension time.Duration
+	// Streams is how many StreamingPull streams share the window, 1 to 32.
+	Streams int
 	// DrainLimit bounds the time after SIGTERM in which received messages are still worked off.
 	DrainLimit time.Duration
 	// DeadLetterTopic takes the messages that the target marks dead-letter; empty leaves them to the subscription's policy.
@@ -42,7 +47,7 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		Project: os.Getenv("GOOGLE_CLOUD_PROJECT"), Concurrency: 100, HandlerTimeout: time.Minute,
-		DrainLimit: 30 * time.Second, Listen: ":8080", Logging: logging.DefaultOptions(),
+		LeaseExtension: time.Minute, Streams: 1, DrainLimit: 30 * time.Second, Listen: ":8080", Logging: logging.DefaultOptions(),
 	}
 }
 
@@ -57,6 +62,8 @@ func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
 	fs.Float64Var(&o.Work.ErrorRate, "work-error-rate", o.Work.ErrorRate, "with --handler=work: share of messages that are nacked, 0 to 1")
 	fs.IntVar(&o.Concurrency, "concurrency", o.Concurrency, "messages handled at once")
 	fs.DurationVar(&o.HandlerTimeout, "handler-timeout", o.HandlerTimeout, "longest handling of one message; then it is cancelled and nacked")
+	fs.DurationVar(&o.LeaseExtension, "lease-extension", o.LeaseExtension, "how long a lease lasts unless it is extended, 10s to 10m: bridges an outage, and holds a killed worker's messages back")
+	fs.IntVar(&o.Streams, "streams", o.Streams, "StreamingPull streams that share the window; one does for most")
 	fs.DurationVar(&o.DrainLimit, "drain-limit", o.DrainLimit, "after SIGTERM: how long received messages are worked off before the rest is nacked")
 	fs.StringVar(&o.DeadLetterTopic, "dead-letter-topic", o.DeadLetterTopic, "projects/P/topics/T for messages that the target marks dead-letter (default: nack them, so that the subscription's own policy counts)")
 	fs.StringVar(&o.Listen, "listen", o.Listen, "address of health, metrics and the request path")
@@ -71,6 +78,9 @@ func (o *Options) Validate() error {
 	errs.Check(o.Concurrency >= 1 && o.Concurrency <= 100_000, "--concurrency", o.Concurrency, "is out of range", "give 1 to 100000")
 	errs.Check(o.HandlerTimeout >= time.Millisecond && o.HandlerTimeout <= time.Hour, "--handler-timeout", o.HandlerTimeout,
 		"is out of range", "give 1ms to 1h, such as 60s")
+	errs.Check(o.LeaseExtension >= 10*time.Second && o.LeaseExtension <= 10*time.Minute, "--lease-extension", o.LeaseExtension,
+		"is out of range", "give 10s to 10m, such as 60s")
+	errs.Check(o.Streams >= 1 && o.Streams <= 32, "--streams", o.Streams, "is out of range", "give 1 to 32; 1 does for most")
 	errs.Check(o.DrainLimit >= 0 && o.DrainLimit <= time.Hour, "--drain-limit", o.DrainLimit, "is out of range", "give 0s to 1h, such as 30s")
 	if o.DeadLetterTopic != "" {
 		_, err := backlog.ParseTopic(o.DeadLetterTopic, o.Project)

@@ -49,6 +49,8 @@ func TestValidateNamesTheFlagAndTheCure(t *testing.T) {
 		{"no concurrency", func(o *consume.Options) { o.Concurrency = 0 }, `--concurrency "0"`},
 		{"too much concurrency", func(o *consume.Options) { o.Concurrency = 1e6 }, `--concurrency "1000000"`},
 		{"no handler timeout", func(o *consume.Options) { o.HandlerTimeout = 0 }, `--handler-timeout "0s"`},
+		{"a lease that the service does not grant", func(o *consume.Options) { o.LeaseExtension = 9 * time.Second }, `--lease-extension "9s"`},
+		{"no stream", func(o *consume.Options) { o.Streams = 0 }, `--streams "0"`},
 		{"a negative drain limit", func(o *consume.Options) { o.DrainLimit = -time.Second }, `--drain-limit "-1s"`},
 		{"work without its handler", func(o *consume.Options) { o.Work.Duration = time.Second }, "go with --handler=work only"},
 		{"an impossible error rate", func(o *consume.Options) { o.Target, o.Handler, o.Work = "", "work", deliver.Work{ErrorRate: 2} }, `--work-error-rate "2"`},

@@ -8,7 +8,6 @@ import (
 	"os"
 	"time"
 
-	vkit "cloud.google.com/go/pubsub/v2/apiv1"
 	"google.golang.org/api/option"
 
 	"spillway/internal/adc"
@@ -23,13 +22,6 @@ const scope = "https://www.googleapis.com/auth/pubsub"
 // emulatorWait is how long an emulator that was asked for may take to answer.
 const emulatorWait = 3 * time.Second
 
-// client is a generated client with the number of calls that run on it, so that it can be replaced while they end. The
-// subscriber's lock guards the number.
-type client struct {
-	*vkit.SubscriptionAdminClient
-	calls int
-}
-
 // credentials returns what every connection of this process authenticates with; none for an emulator.
 func credentials(ctx context.Context) ([]option.ClientOption, error) {
 	if os.Getenv(EmulatorVariable) != "" {
@@ -41,17 +33,6 @@ func credentials(ctx context.Context) ([]option.ClientOption, error) {
 			"bind the pod's service account by Workload Identity, or set %s for an emulator", err, EmulatorVariable)
 	}
 	return []option.ClientOption{option.WithAuthCredentials(creds)}, err
-}
-
-// dial makes a client. It connects nothing yet.
-func dial(ctx context.Context, opts []option.ClientOption) (*client, error) {
-	c, err := vkit.NewSubscriptionAdminClient(ctx, opts...)
-	if err != nil {
-		return nil, fmt.Errorf("making the Pub/Sub client: %w", err)
-	}
-	// The generated retries hide outcomes and have budgets of their own; the settler and the stream's loop retry.
-	c.CallOptions = &vkit.SubscriptionAdminCallOptions{}
-	return &client{SubscriptionAdminClient: c}, nil
 }
 
 // CheckEmulator returns an error when the environment asks for an emulator and none answers there.

@@ -23,11 +23,11 @@ const (
 	lookTimeout  = 5 * time.Second
 )
 
-// receive opens one stream after the other until ctx is done and the last one has ended.
-func (s *Subscriber) receive(ctx context.Context, in *inventory, set *settler) {
+// receive opens one stream after the other on a line, until ctx is done and the last one has ended.
+func (s *Subscriber) receive(ctx context.Context, l *line, in *inventory, set *settler) {
 	for wait := firstWait; ctx.Err() == nil; {
 		begin := time.Now()
-		err := s.attempt(ctx, in, set)
+		err := s.attempt(ctx, l, in, set)
 		if ctx.Err() != nil {
 			return
 		}
@@ -42,7 +42,7 @@ func (s *Subscriber) receive(ctx context.Context, in *inventory, set *settler) {
 		}
 		wait = min(2*wait, longest)
 		sleep(ctx, pause)
-		if err := s.renew(ctx, errors.Is(err, errPing)); err != nil {
+		if err := l.renew(ctx, errors.Is(err, errPing)); err != nil {
 			s.log.Warn("connecting anew", zap.Error(err))
 		}
 	}
@@ -74,7 +74,7 @@ func passing(err error) bool {
 
 // attempt receives on one stream. Unless one is open already by that measure, it first makes sure that the subscription
 // exists, so that readiness and the error's words do not hang on how a server refuses a stream.
-func (s *Subscriber) attempt(ctx context.Context, in *inventory, set *settler) error {
+func (s *Subscriber) attempt(ctx context.Context, l *line, in *inventory, set *settler) error {
 	if s.Ready() != nil {
 		verified, err := s.look(ctx)
 		if err != nil {
@@ -82,7 +82,7 @@ func (s *Subscriber) attempt(ctx context.Context, in *inventory, set *settler) e
 		}
 		s.state.begin(verified)
 	}
-	return s.session(ctx, in, set)
+	return s.session(ctx, l, in, set)
 }
 
 // look asks for the subscription once and reports whether it was seen to exist. That these credentials may not see it

@@ -42,8 +42,8 @@ type session struct {
 
 // session receives on one stream until it ends. When ctx is done it asks the server to end it, and takes in what is on
 // its way.
-func (s *Subscriber) session(ctx context.Context, in *inventory, set *settler) error {
-	return s.call(func(c *client) error {
+func (s *Subscriber) session(ctx context.Context, l *line, in *inventory, set *settler) error {
+	return l.call(func(c *client) error {
 		life, end := context.WithCancelCause(context.WithoutCancel(ctx))
 		defer end(nil)
 		routed := metadata.AppendToOutgoingContext(life, "x-goog-request-params", "subscription="+url.QueryEscape(s.name))
@@ -70,8 +70,14 @@ func (s *Subscriber) session(ctx context.Context, in *inventory, set *settler) e
 func (n *session) first() *pubsubpb.StreamingPullRequest {
 	return &pubsubpb.StreamingPullRequest{
 		Subscription: n.name, StreamAckDeadlineSeconds: seconds(n.opts.LeaseExtension), ProtocolVersion: 1,
-		MaxOutstandingMessages: int64(n.opts.MaxOutstandingMessages), MaxOutstandingBytes: int64(n.opts.MaxOutstandingBytes),
+		MaxOutstandingMessages: n.share(n.opts.MaxOutstandingMessages), MaxOutstandingBytes: n.share(n.opts.MaxOutstandingBytes),
 	}
+}
+
+// share is a stream's part of the window. It is rounded up: a part of 0 would mean no limit.
+func (n *session) share(window int) int64 {
+	streams := int64(n.opts.Streams)
+	return (int64(window) + streams - 1) / streams
 }
 
 // read takes in responses until the stream ends, which is always with an error.

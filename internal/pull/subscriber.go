@@ -2,14 +2,13 @@ package pull
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 	"google.golang.org/api/option"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"spillway/internal/backlog"
 )
@@ -21,6 +20,8 @@ type Options struct {
 	// waiting together.
 	MaxOutstandingMessages int
 	MaxOutstandingBytes    int
+	// Streams is how many streams share the window, each on a connection of its own; at least 1, and one does for most.
+	Streams int
 	// LeaseExtension is how long a lease lasts unless it is extended, 10 to 600 s: it bridges an outage of that length, and
 	// bounds how long the messages of a killed process stay stuck.
 	LeaseExtension time.Duration
@@ -32,7 +33,6 @@ type Options struct {
 type Subscriber struct {
 	opts    Options
 	name    string // the subscription's full resource name
-	dial    []option.ClientOption
 	state   *state
 	metrics *Metrics
 	log     *zap.Logger
@@ -40,9 +40,8 @@ type Subscriber struct {
 	// Tests shorten these two.
 	pingInterval, pingAnswer time.Duration
 
-	mu      sync.Mutex
-	current *client          // nil when the subscriber is closed
-	retired map[*client]bool // clients that were replaced while calls ran on them
+	lines []*line // one for each stream
+	turn  atomic.Uint64
 }
 
 // NewSubscriber opens no stream yet, but finds credentials: without any its error matches ErrNoCredentials.
@@ -50,18 +49,22 @@ func NewSubscriber(ctx context.Context, opts Options, metrics *Metrics, log *zap
 	s := &Subscriber{
 		opts: opts, name: opts.Subscription.String(), state: &state{}, metrics: metrics,
 		log:          log.With(zap.Stringer("subscription", opts.Subscription)),
-		pingInterval: pingInterval, pingAnswer: pingAnswer, retired: map[*client]bool{},
+		pingInterval: pingInterval, pingAnswer: pingAnswer,
 	}
-	var err error
-	if s.dial, err = credentials(ctx); err != nil {
+	dial, err := credentials(ctx)
+	if err != nil {
 		return nil, err
 	}
 	watch := &observer{subscription: opts.Subscription.ID, metrics: metrics, state: s.state}
 	for _, o := range watch.dialOptions() {
-		s.dial = append(s.dial, option.WithGRPCDialOption(o))
+		dial = append(dial, option.WithGRPCDialOption(o))
 	}
-	if s.current, err = dial(ctx, s.dial); err != nil {
-		return nil, err
+	for range opts.Streams {
+		l, err := newLine(ctx, dial, s.log)
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		s.lines = append(s.lines, l)
 	}
 	metrics.Start(opts.Subscription.ID)
 	return s, nil
@@ -89,7 +92,11 @@ func (s *Subscriber) Run(ctx context.Context, handle func(*Delivery)) error {
 			}
 		})
 	}
-	s.receive(ctx, in, set)
+	var streams sync.WaitGroup
+	for _, l := range s.lines {
+		streams.Go(func() { s.receive(ctx, l, in, set) })
+	}
+	streams.Wait()
 	set.unblock(time.Now(), true) // Nothing comes any more.
 	in.waitEmpty(calls)
 	in.close()
@@ -106,92 +113,17 @@ func (s *Subscriber) expired(n int) {
 	s.metrics.expired.WithLabelValues(s.opts.Subscription.ID).Add(float64(n))
 }
 
-// errClosed ends the calls of a subscriber that was closed before its Run returned.
-var errClosed = status.Error(codes.FailedPrecondition, "the subscriber is closed")
-
-// call runs f with the present client, which stays open meanwhile unless its path is known to be dead.
+// call runs f with one client after the other, so that the calls of a dead connection have another to be retried on.
 func (s *Subscriber) call(f func(*client) error) error {
-	c := s.borrow()
-	if c == nil {
-		return errClosed
-	}
-	defer s.giveBack(c)
-	return f(c)
-}
-
-func (s *Subscriber) borrow() *client {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.current != nil {
-		s.current.calls++
-	}
-	return s.current
-}
-
-// giveBack closes a client that was replaced when its last call has ended.
-func (s *Subscriber) giveBack(c *client) {
-	s.mu.Lock()
-	c.calls--
-	last := s.retired[c] && c.calls == 0
-	if last {
-		delete(s.retired, c)
-	}
-	s.mu.Unlock()
-	if last {
-		s.hangUp(c)
-	}
-}
-
-// renew replaces the client, so that what comes next runs on a new connection: a stream that is opened anew on a
-// half-dead connection is dead too. dead says that the old path is: then the calls on it are ended at once, to be
-// repeated on the new one, instead of waiting out their time while leases run off.
-func (s *Subscriber) renew(ctx context.Context, dead bool) error {
-	fresh, err := dial(ctx, s.dial)
-	if err != nil {
-		return err
-	}
-	if gone := s.replace(fresh, dead); gone != nil {
-		s.hangUp(gone)
-	}
-	return nil
-}
-
-// replace makes fresh the present client and returns the one to be closed now, if any: the old one unless calls are to
-// end on it, or fresh itself when the subscriber is closed.
-func (s *Subscriber) replace(fresh *client, dead bool) (gone *client) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old := s.current
-	if old == nil {
-		return fresh
-	}
-	s.current = fresh
-	if !dead && old.calls > 0 {
-		s.retired[old] = true
-		return nil
-	}
-	return old
-}
-
-func (s *Subscriber) hangUp(c *client) {
-	if err := c.Close(); err != nil {
-		s.log.Debug("closing a replaced connection", zap.Error(err))
-	}
+	return s.lines[s.turn.Add(1)%uint64(len(s.lines))].call(f)
 }
 
 // Close ends the connections and whatever calls still run on them. Call it after Run has returned, or when Run is not
 // waited for any longer: what is then unsettled comes again when its lease runs out.
 func (s *Subscriber) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.current == nil {
-		return nil
+	var errs []error
+	for _, l := range s.lines {
+		errs = append(errs, l.close())
 	}
-	for c := range s.retired {
-		s.hangUp(c)
-	}
-	clear(s.retired)
-	err := s.current.Close()
-	s.current = nil
-	return err
+	return errors.Join(errs...)
 }

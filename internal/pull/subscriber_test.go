@@ -95,7 +95,7 @@ func subscriber(t *testing.T, addr string, window int, handle func(*Delivery)) (
 	t.Setenv(EmulatorVariable, addr)
 	s, err := NewSubscriber(t.Context(), Options{
 		Subscription:           backlog.Subscription{Project: "shop", ID: "offers"},
-		MaxOutstandingMessages: window, MaxOutstandingBytes: 1 << 20, LeaseExtension: 10 * time.Second, MaxLease: time.Hour,
+		MaxOutstandingMessages: window, MaxOutstandingBytes: 1 << 20, Streams: 1, LeaseExtension: 10 * time.Second, MaxLease: time.Hour,
 	}, NewMetrics(prometheus.NewRegistry()), zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
@@ -175,6 +175,43 @@ func TestEveryMessageIsHandledOnce(t *testing.T) {
 				t.Errorf("%v acks were not confirmed", n)
 			}
 		})
+	}
+}
+
+func TestStreamsShareTheWindow(t *testing.T) {
+	w, e := newWorld(t, func(*pubsubpb.Subscription) {}), newEffects()
+	w.publish(t, 300, 0)
+	const window = 30
+	var out, most atomic.Int64
+	release := make(chan struct{})
+	t.Setenv(EmulatorVariable, w.addr)
+	s, err := NewSubscriber(t.Context(), Options{
+		Subscription:           backlog.Subscription{Project: "shop", ID: "offers"},
+		MaxOutstandingMessages: window, MaxOutstandingBytes: 1 << 20, Streams: 3, LeaseExtension: 10 * time.Second, MaxLease: time.Hour,
+	}, NewMetrics(prometheus.NewRegistry()), zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := running(t, func(ctx context.Context) error {
+		return s.Run(ctx, func(d *Delivery) {
+			now := out.Add(1)
+			for m := most.Load(); now > m && !most.CompareAndSwap(m, now); m = most.Load() {
+			}
+			<-release
+			out.Add(-1)
+			e.note(d)
+			d.Ack()
+		})
+	})
+	t.Cleanup(func() { _ = s.Close() })
+	eventually(t, "all three are open and the window is full", func() bool {
+		return testutil.ToFloat64(s.metrics.streamConnected.WithLabelValues("offers")) == 3 && out.Load() == window
+	})
+	close(release)
+	eventually(t, "all are handled", func() bool { return e.unique() == 300 })
+	stop()
+	if e.duplicated() > 0 || most.Load() > window {
+		t.Errorf("%d duplicated, %d at once", e.duplicated(), most.Load())
 	}
 }
 
@@ -377,7 +414,7 @@ func impatient(t *testing.T, addr string, handle func(*Delivery)) *Subscriber {
 	t.Setenv(EmulatorVariable, addr)
 	s, err := NewSubscriber(t.Context(), Options{
 		Subscription:           backlog.Subscription{Project: "shop", ID: "offers"},
-		MaxOutstandingMessages: 10, MaxOutstandingBytes: 1 << 20, LeaseExtension: 10 * time.Second, MaxLease: time.Hour,
+		MaxOutstandingMessages: 10, MaxOutstandingBytes: 1 << 20, Streams: 1, LeaseExtension: 10 * time.Second, MaxLease: time.Hour,
 	}, NewMetrics(prometheus.NewRegistry()), zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
@@ -439,11 +476,12 @@ func TestClosingUnderARunThatIsNotWaitedForEndsItsCalls(t *testing.T) {
 	w.publish(t, 1, 0)
 	d := <-lent
 	p.dead.Store(true)
-	s.mu.Lock()
-	under := s.current
-	s.mu.Unlock()
+	line := s.lines[0]
+	line.mu.Lock()
+	under := line.current
+	line.mu.Unlock()
 	d.Ack() // It hangs on the dead path.
-	eventually(t, "the ack is under way", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return under.calls > 1 || s.current != under })
+	eventually(t, "the ack is under way", func() bool { line.mu.Lock(); defer line.mu.Unlock(); return under.calls > 1 || line.current != under })
 	begin := time.Now()
 	if err := s.Close(); err != nil {
 		t.Error(err)
