@@ -47,7 +47,10 @@ func (s *Subscriber) session(ctx context.Context, l *line, in *inventory, set *s
 		life, end := context.WithCancelCause(context.WithoutCancel(ctx))
 		defer end(nil)
 		routed := metadata.AppendToOutgoingContext(life, "x-goog-request-params", "subscription="+url.QueryEscape(s.name))
+		// Nothing is on its way before the stream is open: until then there is nothing to wait for.
+		opened := context.AfterFunc(ctx, func() { end(nil) })
 		stream, err := c.Connection().NewStream(routed, streamDesc(), streamingPull, callOptions()...) //nolint:staticcheck // No pool is asked for: there is one connection.
+		opened()
 		if err != nil {
 			return err
 		}
