@@ -20,7 +20,7 @@ type Options struct {
 	// waiting together.
 	MaxOutstandingMessages int
 	MaxOutstandingBytes    int
-	// Streams is how many streams share the window, each on a connection of its own; at least 1, and one does for most.
+	// Streams is how many streams share the window, each on a connection of its own; 0 means 1, which does for most.
 	Streams int
 	// LeaseExtension is how long a lease lasts unless it is extended, 10 to 600 s: it bridges an outage of that length, and
 	// bounds how long the messages of a killed process stay stuck.
@@ -46,6 +46,7 @@ type Subscriber struct {
 
 // NewSubscriber opens no stream yet, but finds credentials: without any its error matches ErrNoCredentials.
 func NewSubscriber(ctx context.Context, opts Options, metrics *Metrics, log *zap.Logger) (*Subscriber, error) {
+	opts.Streams = max(1, opts.Streams)
 	s := &Subscriber{
 		opts: opts, name: opts.Subscription.String(), state: &state{}, metrics: metrics,
 		log:          log.With(zap.Stringer("subscription", opts.Subscription)),

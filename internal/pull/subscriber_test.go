@@ -508,7 +508,7 @@ func TestStoppingDoesNotWaitForAServerThatAcceptsAndSaysNothing(t *testing.T) {
 	t.Cleanup(func() { _ = s.Close() })
 	s.state.once = true // There was a stream before.
 	stop := running(t, func(ctx context.Context) error { return s.Run(ctx, func(d *Delivery) { d.Ack() }) })
-	eventually(t, "a stream is being opened", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.current.calls > 0 })
+	eventually(t, "a stream is being opened", func() bool { l := s.lines[0]; l.mu.Lock(); defer l.mu.Unlock(); return l.current.calls > 0 })
 	begin := time.Now()
 	stop()
 	if took := time.Since(begin); took > 5*time.Second {
