@@ -33,17 +33,15 @@ const (
 // inventory holds every message from its receipt until its settlement is confirmed. It is safe for concurrent use.
 type inventory struct {
 	mu     sync.Mutex
-	work   *sync.Cond // something is ready, or the inventory is closed
 	change *sync.Cond // something was decided or has left
 	items  map[string]*item
 	open   int // items that are not decided yet
 	bytes  int // their payload
-	ready  []*item
+	pool   *pool
 	// queues holds, for each ordering key that has a message out, those that wait behind it.
 	queues map[string][]*item
 	// blocks holds the ordering keys whose nacked message has not come back yet.
 	blocks map[string]*block
-	closed bool
 }
 
 // block keeps the order of a key after a nack. What the server had sent before it knew of the nack arrives ahead of the
@@ -62,9 +60,9 @@ type block struct {
 // nacked and, for what is on its way meanwhile, blocks the key in its place.
 const blockTime = 2 * time.Second
 
-func newInventory() *inventory {
-	in := &inventory{items: map[string]*item{}, queues: map[string][]*item{}, blocks: map[string]*block{}}
-	in.work, in.change = sync.NewCond(&in.mu), sync.NewCond(&in.mu)
+func newInventory(p *pool) *inventory {
+	in := &inventory{pool: p, items: map[string]*item{}, queues: map[string][]*item{}, blocks: map[string]*block{}}
+	in.change = sync.NewCond(&in.mu)
 	return in
 }
 
@@ -102,8 +100,7 @@ func (in *inventory) admit(it *item) bool {
 	if it.key != "" && !in.turn(it) {
 		return true
 	}
-	in.ready = append(in.ready, it)
-	in.work.Signal()
+	in.pool.put(it)
 	return true
 }
 
@@ -162,22 +159,6 @@ func (in *inventory) unblock(now time.Time, all bool) (held []*item) {
 	return held
 }
 
-// next waits for a message that is ready. It returns nil when the inventory is closed.
-func (in *inventory) next() *item {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	for len(in.ready) == 0 && !in.closed {
-		in.work.Wait()
-	}
-	if len(in.ready) == 0 {
-		return nil
-	}
-	it := in.ready[0]
-	in.ready[0] = nil // The array outlives the item.
-	in.ready = in.ready[1:]
-	return it
-}
-
 // settle notes an item's fate and returns the items that share it: after a nack, those of its
 // ordering key that wait behind it, because the server delivers them anew in order. After an ack the next of the key is
 // ready.
@@ -203,8 +184,7 @@ func (in *inventory) settle(it *item, ack bool) []*item {
 		return nil
 	}
 	in.queues[it.key] = waiting[1:]
-	in.ready = append(in.ready, waiting[0])
-	in.work.Signal()
+	in.pool.put(waiting[0])
 	return nil
 }
 
@@ -253,6 +233,12 @@ func (in *inventory) waitEmpty(ctx context.Context) {
 }
 
 func (in *inventory) wait(ctx context.Context, ok func() bool) {
+	in.mu.Lock()
+	now := ok()
+	in.mu.Unlock()
+	if now {
+		return
+	}
 	stop := context.AfterFunc(ctx, func() {
 		in.mu.Lock()
 		defer in.mu.Unlock()
@@ -264,14 +250,6 @@ func (in *inventory) wait(ctx context.Context, ok func() bool) {
 	for !ok() && ctx.Err() == nil {
 		in.change.Wait()
 	}
-}
-
-// close ends every next once nothing is ready.
-func (in *inventory) close() {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.closed = true
-	in.work.Broadcast()
 }
 
 // ids returns the ack IDs of items as they are now.

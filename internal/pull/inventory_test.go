@@ -19,9 +19,10 @@ func received(id, ackID, key string) *item {
 func expectNext(t *testing.T, in *inventory, want ...string) {
 	t.Helper()
 	var got []string
-	for len(in.ready) > 0 {
-		got = append(got, in.next().delivery.ID)
+	for _, it := range in.pool.ready {
+		got = append(got, it.delivery.ID)
 	}
+	in.pool.ready = nil
 	if !slices.Equal(got, want) {
 		t.Fatalf("ready are %v, want %v", got, want)
 	}
@@ -29,7 +30,7 @@ func expectNext(t *testing.T, in *inventory, want ...string) {
 
 func TestARedeliveryIsNotHandledTwice(t *testing.T) {
 	t.Run("while the message is out only its ack ID is renewed", func(t *testing.T) {
-		in := newInventory()
+		in := newInventory(newPool(0, nil))
 		first := received("m", "ack-1", "")
 		if in.add(first) != 1 || in.add(received("m", "ack-2", "")) != 0 {
 			t.Fatal("the first must be new and the second not")
@@ -40,7 +41,7 @@ func TestARedeliveryIsNotHandledTwice(t *testing.T) {
 		}
 	})
 	t.Run("after an ack it is acked under its new ID too", func(t *testing.T) {
-		in := newInventory()
+		in := newInventory(newPool(0, nil))
 		it := received("m", "ack-1", "")
 		in.add(it)
 		in.settle(it, true)
@@ -55,7 +56,7 @@ func TestARedeliveryIsNotHandledTwice(t *testing.T) {
 		}
 	})
 	t.Run("after a nack it is a new message, even before the nack is confirmed", func(t *testing.T) {
-		in := newInventory()
+		in := newInventory(newPool(0, nil))
 		old := received("m", "ack-1", "")
 		in.add(old)
 		expectNext(t, in, "m")
@@ -72,7 +73,7 @@ func TestARedeliveryIsNotHandledTwice(t *testing.T) {
 }
 
 func TestOrderingKeys(t *testing.T) {
-	in := newInventory()
+	in := newInventory(newPool(0, nil))
 	a1, a2, a3 := received("a1", "1", "a"), received("a2", "2", "a"), received("a3", "3", "a")
 	for _, it := range []*item{a1, a2, received("b1", "4", "b"), a3, received("free", "5", "")} {
 		in.add(it)
@@ -100,7 +101,7 @@ func TestOrderingKeys(t *testing.T) {
 }
 
 func TestANackedMessageThatDoesNotComeBackBlocksItsKeyOnlyForAMoment(t *testing.T) {
-	in := newInventory()
+	in := newInventory(newPool(0, nil))
 	nacked := time.Now()
 	a1, a2 := received("a1", "1", "a"), received("a2", "2", "a")
 	in.add(a1)
@@ -127,7 +128,7 @@ func TestANackedMessageThatDoesNotComeBackBlocksItsKeyOnlyForAMoment(t *testing.
 }
 
 func TestANackedMessageThatComesBackLateGoesAheadOfWhatWasHeld(t *testing.T) {
-	in := newInventory()
+	in := newInventory(newPool(0, nil))
 	begin := time.Now()
 	a1, a2 := received("a1", "1", "a"), received("a2", "2", "a")
 	in.add(a1)
@@ -141,7 +142,7 @@ func TestANackedMessageThatComesBackLateGoesAheadOfWhatWasHeld(t *testing.T) {
 }
 
 func TestABlockEndsByItselfWhenNothingWasHeld(t *testing.T) {
-	in := newInventory()
+	in := newInventory(newPool(0, nil))
 	begin := time.Now()
 	a1 := received("a1", "1", "a")
 	in.add(a1)
@@ -154,7 +155,7 @@ func TestABlockEndsByItselfWhenNothingWasHeld(t *testing.T) {
 }
 
 func TestWhatIsHeldIsGivenBackWhenReceivingEnds(t *testing.T) {
-	in := newInventory()
+	in := newInventory(newPool(0, nil))
 	a1, a2 := received("a1", "1", "a"), received("a2", "2", "a")
 	in.add(a1)
 	expectNext(t, in, "a1")
@@ -167,7 +168,7 @@ func TestWhatIsHeldIsGivenBackWhenReceivingEnds(t *testing.T) {
 
 func TestRoomAndEmptiness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := newInventory()
+		in := newInventory(newPool(0, nil))
 		a, b := received("a", "1", ""), received("b", "2", "")
 		in.add(a)
 		in.add(b)
@@ -191,7 +192,7 @@ func TestRoomAndEmptiness(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		in := newInventory()
+		in := newInventory(newPool(0, nil))
 		in.add(received("a", "1", ""))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})

@@ -72,7 +72,7 @@ type lab struct {
 
 func newLab(t *testing.T, n, window int) *lab {
 	t.Helper()
-	in := newInventory()
+	in := newInventory(newPool(0, nil))
 	l := &lab{server: &server{begin: time.Now()}, lost: map[string]int{}}
 	l.settler = newSettler(in, l.server, window, func(op string, n int) { l.lost[op] += n }, zap.NewNop())
 	for i := range n {

@@ -79,20 +79,14 @@ func (s *Subscriber) Ready() error { return s.state.ready(time.Now()) }
 // the window has messages, and may block. After ctx is done it takes no more, and returns when every delivery is
 // settled and the server has confirmed it, or the retries have used up their budget. It retries every error for ever.
 func (s *Subscriber) Run(ctx context.Context, handle func(*Delivery)) error {
-	in := newInventory()
+	handlers := newPool(s.opts.MaxOutstandingMessages, func(it *item) { handle(&it.delivery) })
+	in := newInventory(handlers)
 	set := newSettler(in, s, s.opts.MaxOutstandingMessages, s.unconfirmed, s.log)
 	keep := &keeper{inventory: in, api: s, extension: s.opts.LeaseExtension, maxLease: s.opts.MaxLease, expired: s.expired, unblock: set.unblock}
 	calls, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var parts sync.WaitGroup
 	parts.Go(func() { keep.run(calls) })
 	parts.Go(func() { set.run(calls) })
-	for range s.opts.MaxOutstandingMessages {
-		parts.Go(func() {
-			for it := in.next(); it != nil; it = in.next() {
-				handle(&it.delivery)
-			}
-		})
-	}
 	var streams sync.WaitGroup
 	for _, l := range s.lines {
 		streams.Go(func() { s.receive(ctx, l, in, set) })
@@ -100,7 +94,7 @@ func (s *Subscriber) Run(ctx context.Context, handle func(*Delivery)) error {
 	streams.Wait()
 	set.unblock(time.Now(), true) // Nothing comes any more.
 	in.waitEmpty(calls)
-	in.close()
+	handlers.close()
 	stop()
 	parts.Wait()
 	return nil
