@@ -131,6 +131,24 @@ profile-worker: bench-programs ## Write profiles of the worker into bin/profiles
 consume-1m: ## Let the official client consume 1,000,000 messages from the emulator in each of four modes (1 minute).
 	SPILLWAY_EMULATOR_MESSAGES=1000000 $(GO) test -count=1 -v -timeout=30m -run='^TestTheOfficialClient(ConsumesEveryMessageOnce|sDeadLetters)$$' ./internal/emulator
 
+# The cases are said in docs/reliability.md. SEED repeats a run; CASE picks some, for example CASE=F5.
+SEED ?= 1
+CASE ?=
+HOURS ?= 1
+fault = cd fault && SPILLWAY_FAULTS=$(1) SPILLWAY_FAULTS_SEED=$(SEED) $(GO) test -count=1
+
+.PHONY: fault
+fault: ## Break things and count every message: the cases that CI runs, in under 3 minutes (SEED, CASE).
+	$(call fault,ci) -timeout=10m -parallel=6 -run='^TestFaults$$/$(CASE)'
+
+.PHONY: fault-all
+fault-all: ## Break things in every way of docs/reliability.md, in about half an hour (SEED, CASE).
+	$(call fault,all) -timeout=90m -parallel=6 -run='^TestFaults$$/$(CASE)'
+
+.PHONY: soak
+soak: ## Faults at random for HOURS (default 1); memory, goroutines and descriptors must stay flat (SEED).
+	export SPILLWAY_SOAK_HOURS=$(HOURS); $(call fault,soak) -timeout=0 -v -run='^TestFaults$$'
+
 .PHONY: tools
 tools: $(LINT) $(BENCHSTAT) $(PROMTOOL) ## Build the pinned tools: golangci-lint, benchstat, promtool.
 

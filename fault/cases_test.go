@@ -2,6 +2,7 @@ package fault
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -55,15 +56,12 @@ func cases() []faultCase {
 func ordered(s *pubsubpb.Subscription) { s.EnableMessageOrdering = true }
 
 func TestFaults(t *testing.T) {
-	which := os.Getenv(scope)
-	seed := seedOf(t)
-	for _, c := range cases() {
-		if which == "all" || which == "ci" && c.ci {
-			t.Run(c.name, func(t *testing.T) {
-				t.Parallel()
-				c.prove(t, c.name, seed, "", which == "all")
-			})
-		}
+	which, seed := os.Getenv(scope), seedOf(t)
+	for _, c := range selected(t, which) {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.prove(t, c.name, seed, "", which == "all")
+		})
 	}
 	if which == "all" {
 		t.Run("official", func(t *testing.T) {
@@ -71,6 +69,22 @@ func TestFaults(t *testing.T) {
 			officialCases(t, seed)
 		})
 	}
+}
+
+func selected(t *testing.T, which string) []faultCase {
+	t.Helper()
+	switch which {
+	case "":
+		return []faultCase{{name: "F0-small", run: inShort}}
+	case "ci":
+		return slices.DeleteFunc(cases(), func(c faultCase) bool { return !c.ci })
+	case "all":
+		return cases()
+	case "soak":
+		return []faultCase{{name: "F16", run: soak}}
+	}
+	t.Fatalf("%s=%s: want ci, all, soak or nothing", scope, which)
+	return nil
 }
 
 // officialCases runs what the official emulator carries, on one of them.
@@ -85,20 +99,6 @@ func officialCases(t *testing.T, seed uint64) {
 			})
 		}
 	}
-}
-
-// TestTheSuiteItself runs a small F0 in every plain test run.
-func TestTheSuiteItself(t *testing.T) {
-	if os.Getenv(scope) != "" {
-		t.SkipNow() // The full F0 runs.
-	}
-	c := faultCase{run: func(w *world) {
-		w.publish(500, plain)
-		w.start(20)
-		w.start(20)
-		w.awaitAll(time.Minute)
-	}}
-	c.prove(t, "F0-small", seedOf(t), "", false)
 }
 
 func seedOf(t *testing.T) uint64 {

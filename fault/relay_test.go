@@ -28,7 +28,6 @@ type relay struct {
 	rng      *rand.Rand
 	plan     plan
 	refusal  codes.Code // every call is refused with it; OK refuses none
-	refusals int
 	streams  map[int]context.CancelFunc
 	next     int
 	injected map[codes.Code]int // failures of acks and modacks as the caller sees them

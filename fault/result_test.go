@@ -3,7 +3,6 @@ package fault
 import (
 	"fmt"
 	"os"
-	"slices"
 	"time"
 )
 
@@ -78,13 +77,4 @@ func jain(shares []float64) float64 {
 		squares += x * x
 	}
 	return sum * sum / (float64(len(shares)) * squares)
-}
-
-// percentile returns the share's quantile; 0 for nothing.
-func percentile(durations []time.Duration, share float64) time.Duration {
-	if len(durations) == 0 {
-		return 0
-	}
-	slices.Sort(durations)
-	return durations[min(len(durations)-1, int(share*float64(len(durations))))]
 }

@@ -5,27 +5,19 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
-	"testing"
 	"time"
 )
 
 // hoursVariable is how long the soak publishes, in hours.
 const hoursVariable = "SPILLWAY_SOAK_HOURS"
 
-// TestSoak is F16: faults at random for hours. One worker, the witness, is never killed: what it uses must not grow.
-func TestSoak(t *testing.T) {
-	if os.Getenv(scope) != "soak" {
-		t.SkipNow()
-	}
+// soak is F16: faults at random for hours. One worker, the witness, is never killed: what it uses must not grow.
+func soak(w *world) {
 	hours, err := strconv.ParseFloat(os.Getenv(hoursVariable), 64)
 	if err != nil || hours <= 0 {
-		t.Fatalf("%s says how long: %v", hoursVariable, err)
+		w.t.Fatalf("%s says how long: %v", hoursVariable, err)
 	}
-	c := faultCase{run: func(w *world) { soak(w, time.Duration(hours*float64(time.Hour))) }}
-	c.prove(t, "F16", seedOf(t), "", true)
-}
-
-func soak(w *world, lasts time.Duration) {
+	lasts := time.Duration(hours * float64(time.Hour))
 	const concurrency, rate, workers = 50, 50, 3
 	w.ledger.handle = w.taking(20*time.Millisecond, 500*time.Millisecond)
 	wait := w.pace(int(lasts.Seconds())*rate, rate)

@@ -20,6 +20,15 @@ func nothing(w *world) {
 	w.expectAttempts(1)
 }
 
+// inShort is F0 in a second.
+func inShort(w *world) {
+	w.publish(500, plain)
+	w.start(20)
+	w.start(20)
+	w.awaitAll(time.Minute)
+	w.expectAttempts(1)
+}
+
 // rollingTerm is F1: SIGTERM to one worker after the other under load. The clean stop is worth nothing if it only holds
 // between messages, so handlers take 0.2 to 2 s and each worker is full when it is told.
 func rollingTerm(w *world) {

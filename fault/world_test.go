@@ -153,6 +153,9 @@ func (w *world) tryPublish(ctx context.Context, n int, message func(i int) *pubs
 		size := 0
 		for ; done < n && len(request.Messages) < 500 && size < 5<<20; done++ {
 			m := message(begin + done)
+			if len(request.Messages) > 0 && m.GetOrderingKey() != request.Messages[0].GetOrderingKey() {
+				break // A request has one key.
+			}
 			size += len(m.GetData())
 			request.Messages = append(request.Messages, m)
 		}
