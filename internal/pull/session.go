@@ -36,6 +36,7 @@ type session struct {
 	set    *settler
 	heard  *hearing
 	stall  *stall
+	end    context.CancelCauseFunc // ends the stream
 	// What the server last said of the subscription; it may change while the stream is open. Used by read alone.
 	ordered, exactlyOnce bool
 }
@@ -54,7 +55,10 @@ func (s *Subscriber) session(ctx context.Context, l *line, in *inventory, set *s
 		if err != nil {
 			return err
 		}
-		n := &session{Subscriber: s, stream: stream, in: in, set: set, heard: &hearing{}, stall: newStall(time.Now(), s.opts.LeaseExtension)}
+		if s.missed.Swap(false) {
+			s.log.Info("the stream is open again")
+		}
+		n := &session{Subscriber: s, stream: stream, in: in, set: set, heard: &hearing{}, end: end, stall: newStall(time.Now(), s.opts.LeaseExtension)}
 		// A failed SendMsg only says that the stream has ended; RecvMsg says why.
 		_ = stream.SendMsg(n.first())
 		var parts sync.WaitGroup
@@ -92,7 +96,8 @@ func (n *session) read(ctx context.Context) error {
 			return fmt.Errorf("receiving: %w", err)
 		}
 		if n.stall.beat(time.Now()) {
-			return errStalled
+			n.end(errStalled) // The stream is read to its end, by which it is known to be closed.
+			continue
 		}
 		if n.heard.hear(len(r.messages) == 0) {
 			n.pings.Store(true)
