@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"time"
 
 	"google.golang.org/api/option"
 
 	"spillway/internal/adc"
+	"spillway/internal/config"
 )
 
 // ErrNoCredentials is matched by NewSubscriber's error when there is nothing to authenticate with.
@@ -35,11 +37,16 @@ func credentials(ctx context.Context) ([]option.ClientOption, error) {
 	return []option.ClientOption{option.WithAuthCredentials(creds)}, err
 }
 
-// CheckEmulator returns an error when the environment asks for an emulator and none answers there.
+// CheckEmulator returns an error when the environment asks for an emulator and none answers there; a config.Error when
+// what it names is no address.
 func CheckEmulator(ctx context.Context) error {
 	host := os.Getenv(EmulatorVariable)
 	if host == "" {
 		return nil
+	}
+	_, port, err := net.SplitHostPort(host)
+	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n == 0 {
+		return &config.Error{Key: EmulatorVariable, Value: host, Problem: "is not an address", Cure: "give host:port without a scheme, such as 127.0.0.1:8085"}
 	}
 	bounded, cancel := context.WithTimeout(ctx, emulatorWait)
 	defer cancel()

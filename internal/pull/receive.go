@@ -62,6 +62,7 @@ func (s *Subscriber) report(err error, lived, pause time.Duration) {
 		s.metrics.restarts.WithLabelValues(s.opts.Subscription.ID, status.Code(rootStatus(err)).String()).Inc()
 	}
 	s.log.Warn("no stream", zap.Error(why), retry)
+	s.missed.Store(true)
 }
 
 // passing says whether the end of a stream needs nobody's help.

@@ -37,6 +37,7 @@ type Subscriber struct {
 	metrics *Metrics
 	log     *zap.Logger
 	pings   atomic.Bool // the server has answered a ping: from then on it is held to it
+	missed  atomic.Bool // people were told that there is no stream
 	// Tests shorten these two.
 	pingInterval, pingAnswer time.Duration
 
