@@ -37,6 +37,15 @@ func exactlyOnceCases() []testCase {
 			},
 		},
 		{
+			name: "exactly-once: acknowledging again after success", documented: "OK, then InvalidArgument, " + permanent, source: source,
+			observe: func(w *world) string {
+				w.setUp(exactlyOnce)
+				w.publish(texts("x")...)
+				id := w.pullOne().GetAckId()
+				return code(w.ack(id)) + ", then " + failure(w.ack(id), id)
+			},
+		},
+		{
 			name: "exactly-once: one good ack id beside a stale one", documented: "the good message is acknowledged, the stale ack id fails",
 			source: source, observe: goodBesideStale,
 		},
