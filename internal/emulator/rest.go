@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"net/http"
 
-	"connectrpc.com/connect"
 	"connectrpc.com/vanguard"
 	"connectrpc.com/vanguard/vanguardgrpc"
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // newREST serves the gRPC services by the HTTP annotations of their definitions, as the service's own REST API does.
@@ -25,6 +22,7 @@ func newREST(server *grpc.Server) (http.Handler, error) {
 				UnmarshalOptions: protojson.UnmarshalOptions{Resolver: types},
 			}}
 		}),
+		vanguard.WithCodec(func(types vanguard.TypeResolver) vanguard.Codec { return &targetCodec{vanguard.NewProtoCodec(types)} }),
 		vanguard.WithDefaultServiceOptions(
 			vanguard.WithTargetCodecs(vanguard.CodecProto),
 			vanguard.WithTargetProtocols(vanguard.ProtocolGRPC),
@@ -40,26 +38,6 @@ func newREST(server *grpc.Server) (http.Handler, error) {
 		transcoder.ServeHTTP(out, r)
 		out.finish()
 	}), nil
-}
-
-// restCodec is JSON whose syntax errors are the client's fault.
-type restCodec struct{ *vanguard.JSONCodec }
-
-// Unmarshal implements vanguard.Codec.
-func (c *restCodec) Unmarshal(b []byte, m proto.Message) error {
-	return badRequest(c.JSONCodec.Unmarshal(b, m))
-}
-
-// UnmarshalField implements vanguard.RESTCodec.
-func (c *restCodec) UnmarshalField(b []byte, m proto.Message, field protoreflect.FieldDescriptor) error {
-	return badRequest(c.JSONCodec.UnmarshalField(b, m, field))
-}
-
-func badRequest(err error) error {
-	if err == nil {
-		return nil
-	}
-	return connect.NewError(connect.CodeInvalidArgument, fmt.Errorf("invalid JSON payload: %w", err))
 }
 
 // errorEnvelope turns error bodies into the form that Google's REST APIs have: {"error": {"code", "message", "status"}}.

@@ -31,6 +31,7 @@ func FuzzREST(f *testing.F) {
 	f.Add("PUT", "/v1/projects/demo/subscriptions/sub", `{"topic":"projects/demo/topics/orders","filter":"attributes:a"}`)
 	f.Add("PATCH", "/v1/projects/demo/subscriptions/sub", `{"subscription":{},"updateMask":"retryPolicy.minimumBackoff"}`)
 	f.Add("GET", "/v1/projects/demo/topics?pageSize=x&pageToken=!!", ``)
+	f.Add("PUT", "/v1/projects/demo/topics/%ff%00", `{}`)
 	f.Fuzz(func(t *testing.T, method, path, body string) {
 		if _, err := url.ParseRequestURI(path); err != nil || !strings.HasPrefix(path, "/v1/") || !token(method) ||
 			strings.Contains(path, ":pull") || strings.ContainsAny(path, " \r\n") {
