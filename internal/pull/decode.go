@@ -35,37 +35,57 @@ type pulled struct {
 // google/pubsub/v1/pubsub.proto.
 func (r *response) decode(b []byte) error {
 	r.messages = make([]pulled, 0, countField(b, 1))
-	return eachField(b, func(f field) error {
+	for len(b) > 0 {
+		f, n := nextField(b)
+		if n < 0 {
+			return malformed(n)
+		}
+		b = b[n:]
+		var err error
 		switch {
 		case f.is(1, protowire.BytesType):
 			r.messages = append(r.messages, pulled{})
-			return r.messages[len(r.messages)-1].decode(f.bytes)
+			err = r.messages[len(r.messages)-1].decode(f.bytes)
 		case f.is(4, protowire.BytesType):
 			r.properties = true
-			return r.decodeProperties(f.bytes)
+			err = r.decodeProperties(f.bytes)
 		case f.is(3, protowire.BytesType):
-			return checkTexts(f.bytes, 3)
+			err = checkTexts(f.bytes, 3)
 		case f.is(5, protowire.BytesType):
-			return checkTexts(f.bytes, 4)
+			err = checkTexts(f.bytes, 4)
 		}
-		return nil
-	})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *response) decodeProperties(b []byte) error {
-	return eachField(b, func(f field) error {
+	for len(b) > 0 {
+		f, n := nextField(b)
+		if n < 0 {
+			return malformed(n)
+		}
+		b = b[n:]
 		switch {
 		case f.is(1, protowire.VarintType):
 			r.exactlyOnce = f.number != 0
 		case f.is(2, protowire.VarintType):
 			r.ordered = f.number != 0
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func (m *pulled) decode(b []byte) error {
-	return eachField(b, func(f field) (err error) {
+	for len(b) > 0 {
+		f, n := nextField(b)
+		if n < 0 {
+			return malformed(n)
+		}
+		b = b[n:]
+		var err error
 		switch {
 		case f.is(1, protowire.BytesType):
 			m.ackID, err = f.text()
@@ -74,17 +94,26 @@ func (m *pulled) decode(b []byte) error {
 		case f.is(3, protowire.VarintType):
 			m.message.DeliveryAttempt = int(int32(f.number)) //nolint:gosec // An int32 on the wire is a truncated varint.
 		}
-		return err
-	})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (m *pulled) decodeMessage(b []byte) error {
-	return eachField(b, func(f field) (err error) {
+	for len(b) > 0 {
+		f, n := nextField(b)
+		if n < 0 {
+			return malformed(n)
+		}
+		b = b[n:]
+		var err error
 		switch {
 		case f.is(1, protowire.BytesType):
 			m.message.Data = f.bytes
 		case f.is(2, protowire.BytesType):
-			err = m.decodeAttribute(f.bytes, b)
+			err = m.decodeAttribute(f.bytes)
 		case f.is(3, protowire.BytesType):
 			m.message.ID, err = f.text()
 		case f.is(4, protowire.BytesType):
@@ -93,55 +122,80 @@ func (m *pulled) decodeMessage(b []byte) error {
 		case f.is(5, protowire.BytesType):
 			m.message.OrderingKey, err = f.text()
 		}
-		return err
-	})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// decodeAttribute reads one entry of the map. message is its PubsubMessage, which says how many there will be.
-func (m *pulled) decodeAttribute(b, message []byte) error {
+// decodeAttribute reads one entry of the map.
+func (m *pulled) decodeAttribute(b []byte) error {
 	var key, value string
-	err := eachField(b, func(f field) (err error) {
+	for len(b) > 0 {
+		f, n := nextField(b)
+		if n < 0 {
+			return malformed(n)
+		}
+		b = b[n:]
+		var err error
 		switch {
 		case f.is(1, protowire.BytesType):
 			key, err = f.text()
 		case f.is(2, protowire.BytesType):
 			value, err = f.text()
 		}
-		return err
-	})
+		if err != nil {
+			return err
+		}
+	}
 	if m.message.Attributes == nil {
-		m.message.Attributes = make(map[string]string, countField(message, 2))
+		m.message.Attributes = map[string]string{}
 	}
 	m.message.Attributes[key] = value
-	return err
+	return nil
 }
 
 // timestamp is a google.protobuf.Timestamp.
 type timestamp struct{ seconds, nanos int64 }
 
 func (t *timestamp) decode(b []byte) error {
-	return eachField(b, func(f field) error {
+	for len(b) > 0 {
+		f, n := nextField(b)
+		if n < 0 {
+			return malformed(n)
+		}
+		b = b[n:]
 		switch {
 		case f.is(1, protowire.VarintType):
 			t.seconds = int64(f.number) //nolint:gosec // An int64 on the wire.
 		case f.is(2, protowire.VarintType):
 			t.nanos = int64(int32(f.number)) //nolint:gosec // An int32 on the wire is a truncated varint.
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // checkTexts makes sure that a confirmation is well formed: its fields 1 to last are strings. What they say is not used,
 // because acks do not go over the stream.
 func checkTexts(b []byte, last protowire.Number) error {
-	return eachField(b, func(f field) error {
-		if f.kind == protowire.BytesType && f.id <= last {
-			_, err := f.text()
-			return err
+	for len(b) > 0 {
+		f, n := nextField(b)
+		if n < 0 {
+			return malformed(n)
 		}
-		return nil
-	})
+		b = b[n:]
+		if f.kind == protowire.BytesType && f.id <= last {
+			if _, err := f.text(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
+
+// malformed is the error of a negative length.
+func malformed(n int) error { return fmt.Errorf("%w: %w", errResponse, protowire.ParseError(n)) }
 
 // field is one field of an encoded message.
 type field struct {
@@ -161,26 +215,23 @@ func (f field) text() (string, error) {
 	return unsafe.String(unsafe.SliceData(f.bytes), len(f.bytes)), nil //nolint:gosec // The bytes are never changed.
 }
 
-// eachField calls f with each field of an encoded message.
-func eachField(b []byte, f func(field) error) error {
-	for len(b) > 0 {
-		next, n := nextField(b)
-		if n < 0 {
-			return fmt.Errorf("%w: %w", errResponse, protowire.ParseError(n))
-		}
-		if err := f(next); err != nil {
-			return err
-		}
-		b = b[n:]
-	}
-	return nil
-}
+// badNumber is protowire's code for an invalid field number.
+const badNumber = -2
 
 // nextField reads the field at the start of b and returns how long it is; a negative length is an error of protowire.
 func nextField(b []byte) (field, int) {
+	// Nearly every field is short: one byte of tag, one of length.
+	if len(b) >= 2 && b[0] >= 8 && b[0] < 0x80 && b[0]&7 == byte(protowire.BytesType) && b[1] < 0x80 {
+		if end := 2 + int(b[1]); end <= len(b) {
+			return field{id: protowire.Number(b[0] >> 3), kind: protowire.BytesType, bytes: b[2:end:end]}, end
+		}
+	}
 	id, kind, tag := protowire.ConsumeTag(b)
 	if tag < 0 {
 		return field{}, tag
+	}
+	if id > protowire.MaxValidNumber {
+		return field{}, badNumber
 	}
 	f := field{id: id, kind: kind}
 	var n int

@@ -111,6 +111,7 @@ func TestDecodeReadsWhatTheGeneratedCodeReads(t *testing.T) {
 		"an attribute without a value": twice(1, twice(2, twice(2, twice(1, []byte("k"))))),
 		"a negative delivery attempt":  twice(1, protowire.AppendVarint(protowire.AppendTag(nil, 3, protowire.VarintType), 1<<64-1)),
 		"field number 0":               {0x02, 0x00},
+		"a field number beyond all":    {0xad, 0xad, 0xad, 0xad, 0x30, 0x30, 0x30, 0x30, 0x30},
 	}
 	for name, b := range tests {
 		t.Run(name, func(t *testing.T) { expectSame(t, b) })
