@@ -40,7 +40,8 @@ const (
 // "lost,method=Acknowledge,share=0.1" or "cut,subscription=orders,after=1m,for=10s"; flags and JSON use it.
 type Fault struct {
 	Kind Kind
-	// Method ("Publish") and Resource (a topic's or subscription's ID or full name) narrow it down; empty means all.
+	// Method ("Publish", one that the kind can hit) and Resource (a topic's or subscription's ID or full name) narrow it down;
+	// empty means all.
 	Method, Resource string
 	// After is the time from setting the fault to its start; For is how long it lasts, 0 until it is removed.
 	After, For time.Duration
@@ -118,7 +119,7 @@ func (f *Fault) validate() error {
 	if (f.Kind == Slow) != (f.Delay > 0) {
 		return fmt.Errorf("%w: slow has a delay, and it alone", ErrSyntax)
 	}
-	return nil
+	return f.validateMethod()
 }
 
 // String returns the text form.

@@ -27,21 +27,38 @@ func TestParse(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                        "unknown kind",
-		"explode":                 "unknown kind",
-		"cut,for":                 "key=value",
-		"cut,when=now":            "unknown setting",
-		"cut,for=soon":            "for",
-		"cut,share=2":             "share",
-		"cut,share=NaN":           "share",
-		"cut,after=-1s":           "between 0",
-		"slow":                    "delay",
-		"cut,delay=1s":            "delay",
-		strings.Repeat("c", 2000): "2000 bytes",
+		"":                          "unknown kind",
+		"explode":                   "unknown kind",
+		"cut,for":                   "key=value",
+		"cut,when=now":              "unknown setting",
+		"cut,for=soon":              "for",
+		"cut,share=2":               "share",
+		"cut,share=NaN":             "share",
+		"cut,after=-1s":             "between 0",
+		"slow":                      "delay",
+		"cut,delay=1s":              "delay",
+		strings.Repeat("c", 2000):   "2000 bytes",
+		"lost,method=Nope":          `lost hits no method "Nope"; there are Acknowledge,`,
+		"lost,method=acknowlege":    "did you mean Acknowledge?",
+		"lost,method=StreamingPull": `"StreamingPull"; there are Acknowledge,`,
+		"cut,method=Pull":           `cut hits no method "Pull"; there are StreamingPull`,
+		"transient,method=Publish":  "there are Acknowledge, ModifyAckDeadline",
 	} {
 		_, err := fault.Parse(text)
 		if !errors.Is(err, fault.ErrSyntax) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}
+
+func TestEveryKindHasMethodsThatItHits(t *testing.T) {
+	for _, text := range []string{
+		"unavailable,method=StreamingPull", "hang,method=GetTopic", "slow,delay=1s,method=Publish", "lost,method=ListSchemas",
+		"transient,method=ModifyAckDeadline", "cut,method=StreamingPull", "halfdead,method=StreamingPull",
+		"duplicate,method=StreamingPull", "disorder,method=StreamingPull",
+	} {
+		if _, err := fault.Parse(text); err != nil {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }
@@ -115,6 +132,7 @@ func TestSharesAreMetAndRepeatable(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add("cut,subscription=orders,after=1m,for=10s,share=0.5")
 	f.Add("slow,delay=1ns")
+	f.Add("lost,method=Publish")
 	f.Fuzz(func(t *testing.T, text string) {
 		parsed, err := fault.Parse(text)
 		if err != nil {
