@@ -44,8 +44,8 @@ func newEmulator() *cobra.Command {
 // announce says what is served and what to put into the environment of the programs that are to use it.
 func announce(out io.Writer, address string, opts emulator.Options) {
 	fmt.Fprintf(out, "Pub/Sub and Cloud Monitoring on %s, metrics on http://%s/metrics\n", address, address)
-	for _, made := range opts.Create {
-		fmt.Fprintf(out, "created %s in project %s\n", made, opts.Project)
+	for _, made := range opts.Created() {
+		fmt.Fprintln(out, "created", made)
 	}
 	fmt.Fprintf(out, "\n  export PUBSUB_EMULATOR_HOST=%s\n\n", address)
 }

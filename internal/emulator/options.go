@@ -18,7 +18,7 @@ import (
 type Options struct {
 	// Listen is the address of the one port; port 0 takes a free one.
 	Listen string
-	// Project owns the topics and subscriptions that Create names by short IDs.
+	// Project owns the topics and subscriptions that Create names by short IDs; it may be empty when all names are full.
 	Project string
 	// Create names topics to make at start, each with subscriptions: "topic", "topic:sub" or "topic:sub,sub"; short IDs or
 	// full names.
@@ -28,7 +28,7 @@ type Options struct {
 	// VisibilityDelay is the time until a sample can be read; 0 is the documented delay of each metric, and
 	// monitoring.NoDelay none.
 	VisibilityDelay time.Duration
-	// Speed divides every period and delay of Cloud Monitoring.
+	// Speed divides every period and delay of Cloud Monitoring; above 0.
 	Speed float64
 	// Regions are what by-region metrics are split over; none means one.
 	Regions []string
@@ -99,9 +99,14 @@ func (o *Options) Validate() error {
 }
 
 func (o *Options) validateCreate(errs *config.Errors) {
+	project := o.Project
+	if _, err := backlog.ParseTopic("any", project); err != nil && project != "" {
+		errs.Add("--project", project, "is not lower-case letters, digits and hyphens", "give a project's ID, such as demo")
+		project = DefaultOptions().Project // the names are not to blame
+	}
 	made := map[backlog.Subscription]bool{}
 	for _, text := range o.Create {
-		c, err := parseCreate(text, o.Project)
+		c, err := parseCreate(text, project)
 		if err != nil {
 			errs.Add("--create", text, err.Error(), "give topic, topic:subscription or topic:subscription,subscription")
 		}
@@ -119,6 +124,9 @@ func (o *Options) validateMonitoring(errs *config.Errors) {
 			errs.Add(key, fmt.Sprint(value), strings.ReplaceAll(err.Error(), "\n", ", "), cure)
 		}
 	}
+	// 0 is the default of the package monitoring, where it is not a flag's value.
+	errs.Check(o.SamplePeriod != 0, "--sample-period", o.SamplePeriod, "is not above 0", "give one such as 1m")
+	errs.Check(o.Speed != 0, "--monitoring-speed", o.Speed, "is not above 0", "give one such as 10")
 	check("--sample-period", o.SamplePeriod, monitoring.Options{SamplePeriod: o.SamplePeriod}, "give one such as 1m")
 	check("--visibility-delay", o.VisibilityDelay, monitoring.Options{VisibilityDelay: o.VisibilityDelay}, "give one such as 2m")
 	check("--monitoring-speed", o.Speed, monitoring.Options{Speed: o.Speed}, "give one such as 10")
@@ -172,37 +180,4 @@ func parseMetric(text string) (name string, timing monitoring.Timing, err error)
 		timing.VisibilityDelay, err = time.ParseDuration(delay)
 	}
 	return name, timing, err
-}
-
-// creation is a topic to make at start, with its subscriptions.
-type creation struct {
-	topic         backlog.Topic
-	subscriptions []backlog.Subscription
-}
-
-func parseCreate(text, project string) (creation, error) {
-	name, list := splitCreate(text)
-	topic, err := backlog.ParseTopic(name, project)
-	if err != nil {
-		return creation{}, err
-	}
-	c := creation{topic: topic}
-	if list == "" {
-		return c, nil
-	}
-	for id := range strings.SplitSeq(list, ",") {
-		sub, err := backlog.ParseSubscription(strings.TrimSpace(id), topic.Project)
-		if err != nil {
-			return creation{}, err
-		}
-		c.subscriptions = append(c.subscriptions, sub)
-	}
-	return c, nil
-}
-
-// splitCreate cuts at the colon that ends the topic; a project's domain may hold another one before it.
-func splitCreate(text string) (topic, list string) {
-	skip := strings.Index(text, "/topics/") + 1
-	topic, list, _ = strings.Cut(text[skip:], ":")
-	return text[:skip] + topic, list
 }

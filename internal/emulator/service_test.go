@@ -274,24 +274,3 @@ func TestSeekReplaysOverTheWire(t *testing.T) {
 		t.Fatalf("%d of 4 replayed", n)
 	}
 }
-
-func TestOptionsSayEverythingThatIsWrong(t *testing.T) {
-	opts := emulator.DefaultOptions()
-	if err := opts.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	opts.Listen, opts.Create = "nowhere", []string{"orders:billing", "x", "projects/example.com:shop/topics/orders:projects/back/subscriptions/billing"}
-	opts.Metrics = []string{"num_undelivered_messages", "num_undelivered_messages=soon", "num_undelivered_messages=30s/90s", "x=/1s"}
-	opts.PubsubFaults, opts.MonitoringFaults, opts.Speed = []string{"explode"}, []string{"implode"}, -1
-	opts.MaxResponseMessages = 0
-	opts.Create = append(opts.Create, "offers:offers-v1", "offers:offers-v1")
-	err := opts.Validate()
-	for _, want := range []string{"--listen", `--create "x"`, `--metric "num_undelivered_messages": is not`, `num_undelivered_messages=soon`, `unknown metric "x"`, "--fault", "--monitoring-fault", `--monitoring-speed "-1"`, `--create "offers:offers-v1": names projects/demo/subscriptions/offers-v1 again`, "--max-response-messages"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v does not name %s", err, want)
-		}
-	}
-	if strings.Contains(fmt.Sprint(err), "billing") {
-		t.Errorf("valid names are reported: %v", err)
-	}
-}
