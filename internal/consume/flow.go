@@ -104,18 +104,14 @@ func (f *flow) giveUp(stuck []*pull.Delivery, why deliver.Reason) {
 	for _, d := range stuck {
 		f.log.Error("a handler ignores the end of its context", zap.String("message_id", d.ID))
 		d.Nack()
-		f.release(d)
 		f.count(d, deliver.Verdict{Result: deliver.Nack, Reason: why, Detail: "the handler is stuck"})
 	}
 }
 
 // deliver carries one message to the handler and settles it. It blocks until then, but for a parked message.
 func (f *flow) deliver(working context.Context, d *pull.Delivery) {
-	f.metrics.outstanding.Inc()
-	f.metrics.bytes.Add(float64(len(d.Data)))
 	if !f.takeSlot(working) {
 		d.Nack()
-		f.release(d)
 		return
 	}
 	verdict, stuck := f.handle(working, d)
@@ -123,12 +119,6 @@ func (f *flow) deliver(working context.Context, d *pull.Delivery) {
 	if !stuck {
 		f.settle(working, d, verdict)
 	}
-}
-
-// release notes that a message is no longer this process's.
-func (f *flow) release(d *pull.Delivery) {
-	f.metrics.outstanding.Dec()
-	f.metrics.bytes.Sub(float64(len(d.Data)))
 }
 
 // takeSlot waits for a slot. It reports false when working is done, even if there is a slot by then.

@@ -17,8 +17,6 @@ type metrics struct {
 	duration    *prometheus.HistogramVec
 	inFlight    prometheus.Gauge
 	limit       prometheus.Gauge
-	outstanding prometheus.Gauge
-	bytes       prometheus.Gauge
 	parked      prometheus.Gauge
 	age         prometheus.Histogram
 	attempts    prometheus.Histogram
@@ -51,11 +49,9 @@ func newMetrics(reg prometheus.Registerer, subscription string) *metrics {
 			Help:    "Seconds that the handler took, by result.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600},
 		}, []string{"result"}),
-		inFlight:    gauge("pubsub_worker_messages_in_flight", "Handlers running now."),
-		limit:       gauge("pubsub_worker_concurrency_limit", "Handlers that may run at once; in flight / limit is the saturation."),
-		outstanding: gauge("pubsub_worker_outstanding_messages", "Messages leased by this process: running, waiting and parked."),
-		bytes:       gauge("pubsub_worker_outstanding_bytes", "Payload bytes of the messages leased by this process."),
-		parked:      gauge("pubsub_worker_parked_messages", "Messages that wait out a delayed nack without a slot."),
+		inFlight: gauge("pubsub_worker_messages_in_flight", "Handlers running now."),
+		limit:    gauge("pubsub_worker_concurrency_limit", "Handlers that may run at once; in flight / limit is the saturation."),
+		parked:   gauge("pubsub_worker_parked_messages", "Messages that wait out a delayed nack without a slot."),
 		age: f.NewHistogram(prometheus.HistogramOpts{
 			Name:    "pubsub_worker_message_age_seconds",
 			Help:    "Seconds from publishing to the handler.",

@@ -20,7 +20,7 @@ func scrape(t *testing.T) (*prometheus.Registry, []byte) {
 	t.Helper()
 	reg := prometheus.NewRegistry()
 	newMetrics(reg, "offers")
-	pull.NewMetrics(reg).Start("offers")
+	pull.NewMetrics(reg).Start("offers", func() (int, int) { return 0, 0 })
 	router := httpserver.NewRouter(reg)
 	router.Handle("GET", "/{$}", "/", nil)
 	families, err := reg.Gather()

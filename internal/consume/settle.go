@@ -13,11 +13,10 @@ import (
 
 // settle carries the verdict out.
 func (f *flow) settle(working context.Context, d *pull.Delivery, v deliver.Verdict) {
-	if v.Result == deliver.DelayedNack && f.lot.park(v.Delay, func() { d.Nack(); f.release(d) }) {
+	if v.Result == deliver.DelayedNack && f.lot.park(v.Delay, d.Nack) {
 		f.count(d, v)
 		return
 	}
-	defer f.release(d)
 	if v.Result == deliver.DeadLetter {
 		v = f.bury(working, d, v)
 	}

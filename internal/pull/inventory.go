@@ -220,6 +220,13 @@ func (in *inventory) remove(items []*item, now time.Time) (again []*item) {
 	return again
 }
 
+// outstanding returns how many messages are not decided, and their payload in bytes.
+func (in *inventory) outstanding() (messages, bytes int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.open, in.bytes
+}
+
 // waitRoom waits while more than the window is out, or ctx is done. A server that keeps to the declared window is never
 // waited for, so that its answers to pings are heard at a full window too: it knows of every message that is not decided
 // here. Decided ones count only against a server that ignores the window, while it confirms nothing.

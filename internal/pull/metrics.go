@@ -16,12 +16,14 @@ type Metrics struct {
 	restarts        *prometheus.CounterVec
 	unconfirmed     *prometheus.CounterVec
 	expired         *prometheus.CounterVec
+	factory         promauto.Factory
 }
 
 // NewMetrics registers the series with reg.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	f := promauto.With(reg)
 	return &Metrics{
+		factory: f,
 		ackRequests: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "pubsub_worker_ack_requests_total",
 			Help: "Acknowledge and ModifyAckDeadline calls by operation (ack, modack, nack) and gRPC code.",
@@ -59,7 +61,20 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 }
 
 // Start makes the series of one subscription exist at 0, so that rates and alerts see the first event.
-func (m *Metrics) Start(subscription string) {
+//
+// outstanding is asked at each scrape for the messages that are leased and not settled, and their bytes.
+func (m *Metrics) Start(subscription string, outstanding func() (messages, bytes int)) {
+	labels := prometheus.Labels{"subscription": subscription}
+	m.factory.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "pubsub_worker_outstanding_messages",
+		Help:        "Messages leased by this process and not settled: running, waiting and parked.",
+		ConstLabels: labels,
+	}, func() float64 { n, _ := outstanding(); return float64(n) })
+	m.factory.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "pubsub_worker_outstanding_bytes",
+		Help:        "Payload bytes of the messages leased by this process and not settled.",
+		ConstLabels: labels,
+	}, func() float64 { _, n := outstanding(); return float64(n) })
 	m.streamConnected.WithLabelValues(subscription)
 	m.streamOpens.WithLabelValues(subscription)
 	m.streamErrors.WithLabelValues(subscription, codes.Unavailable.String())

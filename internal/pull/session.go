@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -146,7 +147,25 @@ func confirm(ctx context.Context, a api, items []*item, lease time.Duration) []*
 			sleep(bounded, pause/2+rand.N(pause/2)) //nolint:gosec // Jitter needs no secrecy.
 		}
 	}
-	return without(items, append(gone, asked...))
+	return behind(items, append(gone, asked...))
+}
+
+// behind returns the items that are not in gone, and do not stand behind one of their ordering key that is: those come
+// again with it.
+func behind(items, gone []*item) []*item {
+	if len(gone) == 0 {
+		return items
+	}
+	lost, keys := map[*item]bool{}, map[string]bool{}
+	for _, it := range gone {
+		lost[it] = true
+	}
+	return slices.DeleteFunc(slices.Clone(items), func(it *item) bool {
+		if lost[it] && it.key != "" {
+			keys[it.key] = true
+		}
+		return lost[it] || keys[it.key]
+	})
 }
 
 // lend makes it the item of a received message, ready to be handed out.

@@ -382,3 +382,14 @@ func TestKeeper(t *testing.T) {
 		})
 	})
 }
+
+func TestWhatStandsBehindAnUnconfirmedReceiptIsNotHandled(t *testing.T) {
+	a1, b1, a2, free, b2 := received("a1", "1", "a"), received("b1", "2", "b"), received("a2", "3", "a"), received("free", "4", ""), received("b2", "5", "b")
+	got := behind([]*item{a1, b1, a2, free, b2}, []*item{a1, free})
+	if !slices.Equal(got, []*item{b1, b2}) {
+		t.Errorf("%d are handled, want b1 and b2", len(got))
+	}
+	if got := behind([]*item{a1, a2}, nil); len(got) != 2 {
+		t.Errorf("%d are handled, want both", len(got))
+	}
+}

@@ -36,8 +36,9 @@ type Subscriber struct {
 	state   *state
 	metrics *Metrics
 	log     *zap.Logger
-	pings   atomic.Bool // the server has answered a ping: from then on it is held to it
-	missed  atomic.Bool // people were told that there is no stream
+	pings   atomic.Bool               // the server has answered a ping: from then on it is held to it
+	in      atomic.Pointer[inventory] // while Run runs
+	missed  atomic.Bool               // people were told that there is no stream
 	// Tests shorten these two.
 	pingInterval, pingAnswer time.Duration
 
@@ -68,7 +69,7 @@ func NewSubscriber(ctx context.Context, opts Options, metrics *Metrics, log *zap
 		}
 		s.lines = append(s.lines, l)
 	}
-	metrics.Start(opts.Subscription.ID)
+	metrics.Start(opts.Subscription.ID, s.outstanding)
 	return s, nil
 }
 
@@ -82,6 +83,8 @@ func (s *Subscriber) Ready() error { return s.state.ready(time.Now()) }
 func (s *Subscriber) Run(ctx context.Context, handle func(*Delivery)) error {
 	handlers := newPool(s.opts.MaxOutstandingMessages, func(it *item) { handle(&it.delivery) })
 	in := newInventory(handlers)
+	s.in.Store(in)
+	defer s.in.Store(nil)
 	set := newSettler(in, s, s.opts.MaxOutstandingMessages, s.unconfirmed, s.log)
 	keep := &keeper{inventory: in, api: s, extension: s.opts.LeaseExtension, maxLease: s.opts.MaxLease, expired: s.expired, unblock: set.unblock}
 	calls, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -99,6 +102,14 @@ func (s *Subscriber) Run(ctx context.Context, handle func(*Delivery)) error {
 	stop()
 	parts.Wait()
 	return nil
+}
+
+// outstanding returns what is leased and not settled while Run runs.
+func (s *Subscriber) outstanding() (messages, bytes int) {
+	if in := s.in.Load(); in != nil {
+		return in.outstanding()
+	}
+	return 0, 0
 }
 
 func (s *Subscriber) unconfirmed(op string, n int) {
