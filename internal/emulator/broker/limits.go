@@ -31,6 +31,10 @@ func validateMessage(m *wire.Message) error {
 		return invalid("One or more messages in the publish request is empty. Each message must contain either non-empty " +
 			"data, or at least one attribute.")
 	}
+	if m.EmptyName || m.ReservedName != "" {
+		return invalid("The request has a message with an invalid key in field message.attributes: %q. A key must not be empty "+
+			"and must not begin with \"goog\", in any case.", clip(m.ReservedName))
+	}
 	for _, check := range []struct {
 		field        string
 		value, limit int

@@ -37,6 +37,9 @@ func TestPublishRefusesWhatTheServiceRefuses(t *testing.T) {
 		"101 attributes":     {[]*pubsubpb.PubsubMessage{{Attributes: many}}, "attributes"},
 		"a long name":        {[]*pubsubpb.PubsubMessage{{Attributes: map[string]string{long[:257]: ""}}}, "attributes key"},
 		"a long value":       {[]*pubsubpb.PubsubMessage{{Attributes: map[string]string{"a": long}}}, "attributes value"},
+		"an empty name":      {[]*pubsubpb.PubsubMessage{{Data: data, Attributes: map[string]string{"": "v"}}}, `message.attributes: ""`},
+		"a reserved name":    {[]*pubsubpb.PubsubMessage{{Attributes: map[string]string{"a": "", "Google": "v"}}}, `attributes: "Google"`},
+		"a delivery attempt": {[]*pubsubpb.PubsubMessage{{Attributes: map[string]string{"googclient_deliveryattempt": "5"}}}, "deliveryattempt"},
 		"a long key":         {[]*pubsubpb.PubsubMessage{{Data: data, OrderingKey: long}}, "ordering_key"},
 		"two ordering keys":  {[]*pubsubpb.PubsubMessage{{Data: data, OrderingKey: "a"}, {Data: data, OrderingKey: "b"}}, "ordering_key"},
 		"10 MB and one byte": {[]*pubsubpb.PubsubMessage{{Data: make([]byte, 10_000_001)}}, "message_size"},
@@ -61,12 +64,15 @@ func TestPublishAcceptsWhatIsJustAllowed(t *testing.T) {
 	w := newWorld(t)
 	w.publishMessage(topicName, &pubsubpb.PubsubMessage{Attributes: map[string]string{strings.Repeat("k", 256): strings.Repeat("v", 1024)}})
 	w.publishMessage(topicName, &pubsubpb.PubsubMessage{Data: make([]byte, 10_000_000)})
+	w.publishMessage(topicName, &pubsubpb.PubsubMessage{Attributes: map[string]string{
+		"googclient_traceparent": "00-1-2-01", "googclient_tracestate": "a=b", "goo": "g", "a-goog": "v",
+	}})
 	var messages []wire.Message
 	for _, m := range repeat(&pubsubpb.PubsubMessage{Data: []byte("x"), OrderingKey: strings.Repeat("k", 1024)}, 1000) {
 		messages = append(messages, parse(t, m))
 	}
 	must(w.Publish(topicName, messages))(t)
-	w.expectBacklog(1002)
+	w.expectBacklog(1003)
 }
 
 func repeat(m *pubsubpb.PubsubMessage, n int) []*pubsubpb.PubsubMessage {

@@ -25,6 +25,9 @@ func codeCases() []testCase {
 		}
 		return m
 	}
+	named := func(name string) *pubsubpb.PubsubMessage {
+		return &pubsubpb.PubsubMessage{Data: []byte("x"), Attributes: map[string]string{name: "b"}}
+	}
 	subscribe := func(edit func(*pubsubpb.Subscription)) func(*world) string {
 		return on(func(w *world) error {
 			w.sub += "-2"
@@ -58,6 +61,18 @@ func codeCases() []testCase {
 		{
 			name: "publishing an attribute's value of 1,025 bytes", documented: bad, official: "OK", source: limits,
 			observe: publish(attributes(1, "a", strings.Repeat("b", 1025))),
+		},
+		{
+			name: "publishing an attribute without a name", documented: bad, official: "OK", source: "publisher",
+			observe: publish(named("")),
+		},
+		{
+			name: "publishing an attribute's name that begins with Goog", documented: bad, official: "OK", source: "publisher",
+			observe: publish(named("Google")),
+		},
+		{
+			name: "publishing a trace context", documented: "OK", source: "open-telemetry-tracing",
+			observe: publish(named("googclient_traceparent")),
 		},
 		{
 			name: "publishing an ordering key of 1,025 bytes", documented: bad, official: "OK", source: "ordering",

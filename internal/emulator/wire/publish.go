@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -32,6 +33,10 @@ type Message struct {
 	DataSize int
 	// Attributes counts attributes; LongestName and LongestValue are the sizes of the longest key and value in bytes.
 	Attributes, LongestName, LongestValue int
+	// EmptyName says that an attribute has an empty key. ReservedName is an attribute's key that is Pub/Sub's own: it begins
+	// with "goog" in any case, and is not one in which clients send a trace context. It does not alias the request.
+	EmptyName    bool
+	ReservedName string
 }
 
 // ParsePublish reads an encoded PublishRequest. The messages' bodies alias b.
@@ -107,7 +112,20 @@ func (m *Message) addAttribute(entry []byte) error {
 	m.LongestName = max(m.LongestName, len(name))
 	m.LongestValue = max(m.LongestValue, len(value))
 	m.Size += len(name) + len(value)
+	m.EmptyName = m.EmptyName || len(name) == 0
+	if reserved(name) {
+		m.ReservedName = string(name)
+	}
 	return nil
+}
+
+// reserved says whether an attribute's key is Pub/Sub's own. Of those, clients that trace set the two of a W3C trace context.
+func reserved(name []byte) bool {
+	const prefix = "goog"
+	if len(name) < len(prefix) || !strings.EqualFold(string(name[:len(prefix)]), prefix) {
+		return false
+	}
+	return string(name) != "googclient_traceparent" && string(name) != "googclient_tracestate"
 }
 
 // withoutForeign copies the fields that a publisher may set. b has been parsed before, so errors cannot occur.
