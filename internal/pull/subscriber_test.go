@@ -19,6 +19,7 @@ import (
 
 	"spillway/internal/backlog"
 	"spillway/internal/emulator"
+	"spillway/internal/testenv"
 )
 
 // bound is how long any condition of these tests may take on a busy machine.
@@ -39,7 +40,37 @@ func newWorld(t *testing.T, change func(*pubsubpb.Subscription)) *world {
 		t.Fatal(err)
 	}
 	running(t, app.Run)
-	t.Setenv(EmulatorVariable, app.Addr())
+	return worldAt(t, app.Addr(), change)
+}
+
+// eachServer runs a test against this project's emulator and against the official one, whose state outlives a test.
+func eachServer(t *testing.T, test func(t *testing.T, world func(t *testing.T, change func(*pubsubpb.Subscription)) *world)) {
+	t.Helper()
+	t.Run("spillway's emulator", func(t *testing.T) { test(t, newWorld) })
+	t.Run("the official emulator", func(t *testing.T) {
+		host := testenv.OfficialEmulator(t)
+		test(t, func(t *testing.T, change func(*pubsubpb.Subscription)) *world {
+			t.Helper()
+			t.Setenv(EmulatorVariable, host)
+			client, err := pubsub.NewClient(t.Context(), "shop")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			_ = client.SubscriptionAdminClient.DeleteSubscription(t.Context(), &pubsubpb.DeleteSubscriptionRequest{Subscription: "projects/shop/subscriptions/offers"})
+			_ = client.TopicAdminClient.DeleteTopic(t.Context(), &pubsubpb.DeleteTopicRequest{Topic: "projects/shop/topics/offers"})
+			if _, err := client.TopicAdminClient.CreateTopic(t.Context(), &pubsubpb.Topic{Name: "projects/shop/topics/offers"}); err != nil {
+				t.Fatal(err)
+			}
+			return worldAt(t, host, change)
+		})
+	})
+}
+
+// worldAt makes the subscription on a server that has the topic.
+func worldAt(t *testing.T, addr string, change func(*pubsubpb.Subscription)) *world {
+	t.Helper()
+	t.Setenv(EmulatorVariable, addr)
 	client, err := pubsub.NewClient(t.Context(), "shop")
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +81,7 @@ func newWorld(t *testing.T, change func(*pubsubpb.Subscription)) *world {
 	if _, err := client.SubscriptionAdminClient.CreateSubscription(t.Context(), sub); err != nil {
 		t.Fatal(err)
 	}
-	return &world{addr: app.Addr(), client: client}
+	return &world{addr: addr, client: client}
 }
 
 // running runs an app until it is stopped, at the latest when the test ends.
@@ -161,21 +192,23 @@ func TestEveryMessageIsHandledOnce(t *testing.T) {
 		"ordered":      func(s *pubsubpb.Subscription) { s.EnableMessageOrdering = true },
 		"exactly once": func(s *pubsubpb.Subscription) { s.EnableExactlyOnceDelivery = true },
 	}
-	for name, change := range kinds {
-		t.Run(name, func(t *testing.T) {
-			w, e := newWorld(t, change), newEffects()
-			w.publish(t, 3000, 100)
-			s, stop := subscriber(t, w.addr, 200, func(d *Delivery) { e.note(d); d.Ack() })
-			eventually(t, "all are handled", func() bool { return e.unique() == 3000 })
-			stop()
-			if n := e.duplicated(); n > 0 {
-				t.Errorf("%d duplicated", n)
-			}
-			if n := testutil.ToFloat64(s.metrics.unconfirmed.WithLabelValues("offers", opAck)); n > 0 {
-				t.Errorf("%v acks were not confirmed", n)
-			}
-		})
-	}
+	eachServer(t, func(t *testing.T, world func(*testing.T, func(*pubsubpb.Subscription)) *world) {
+		for name, change := range kinds {
+			t.Run(name, func(t *testing.T) {
+				w, e := world(t, change), newEffects()
+				w.publish(t, 2000, 100)
+				s, stop := subscriber(t, w.addr, 200, func(d *Delivery) { e.note(d); d.Ack() })
+				eventually(t, "all are handled", func() bool { return e.unique() == 2000 })
+				stop()
+				if n := e.duplicated(); n > 0 {
+					t.Errorf("%d duplicated", n)
+				}
+				if n := testutil.ToFloat64(s.metrics.unconfirmed.WithLabelValues("offers", opAck)); n > 0 {
+					t.Errorf("%v acks were not confirmed", n)
+				}
+			})
+		}
+	})
 }
 
 func TestStreamsShareTheWindow(t *testing.T) {
@@ -263,29 +296,29 @@ func compare(a, b string) int {
 }
 
 func TestTheDeliveryAttemptReachesTheHandler(t *testing.T) {
-	var letters string
-	w := newWorld(t, func(s *pubsubpb.Subscription) {
-		letters = "projects/shop/topics/offers"
-		s.DeadLetterPolicy = &pubsubpb.DeadLetterPolicy{DeadLetterTopic: letters, MaxDeliveryAttempts: 10}
-	})
-	w.publish(t, 1, 0)
-	var mu sync.Mutex
-	var attempts []int
-	_, stop := subscriber(t, w.addr, 10, func(d *Delivery) {
-		mu.Lock()
-		defer mu.Unlock()
-		attempts = append(attempts, d.DeliveryAttempt)
-		if len(attempts) < 3 {
-			d.Nack()
-			return
+	eachServer(t, func(t *testing.T, world func(*testing.T, func(*pubsubpb.Subscription)) *world) {
+		w := world(t, func(s *pubsubpb.Subscription) {
+			s.DeadLetterPolicy = &pubsubpb.DeadLetterPolicy{DeadLetterTopic: "projects/shop/topics/offers", MaxDeliveryAttempts: 10}
+		})
+		w.publish(t, 1, 0)
+		var mu sync.Mutex
+		var attempts []int
+		_, stop := subscriber(t, w.addr, 10, func(d *Delivery) {
+			mu.Lock()
+			defer mu.Unlock()
+			attempts = append(attempts, d.DeliveryAttempt)
+			if len(attempts) < 3 {
+				d.Nack()
+				return
+			}
+			d.Ack()
+		})
+		eventually(t, "three attempts", func() bool { mu.Lock(); defer mu.Unlock(); return len(attempts) == 3 })
+		stop()
+		if !slices.Equal(attempts, []int{1, 2, 3}) {
+			t.Errorf("attempts %v", attempts)
 		}
-		d.Ack()
 	})
-	eventually(t, "three attempts", func() bool { mu.Lock(); defer mu.Unlock(); return len(attempts) == 3 })
-	stop()
-	if !slices.Equal(attempts, []int{1, 2, 3}) {
-		t.Errorf("attempts %v", attempts)
-	}
 }
 
 func TestStoppingLeavesNothingLeased(t *testing.T) {
