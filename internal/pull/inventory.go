@@ -2,7 +2,6 @@ package pull
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 )
@@ -43,22 +42,6 @@ type inventory struct {
 	// blocks holds the ordering keys whose nacked message has not come back yet.
 	blocks map[string]*block
 }
-
-// block keeps the order of a key after a nack. What the server had sent before it knew of the nack arrives ahead of the
-// nacked message; it is held, and forgotten when that one comes back, because the server sends the rest anew behind it.
-// The server has taken its leases back, so what is held does not count as outstanding: if it did, it could fill the
-// window and keep the nacked message itself from being read.
-type block struct {
-	nacked *item     // the newest nack of the key
-	first  []string  // IDs of the nacked messages that the key waits for, any of which ends the block
-	until  time.Time // zero while the nack is not confirmed: the server may not know of it yet
-	held   []*item
-}
-
-// blockTime is how long messages that were on their way at a nack may take to arrive once it is confirmed. A message that
-// has not come back by then (it is dead-lettered, or its retry is delayed) no longer blocks its key; what was held is
-// nacked and, for what is on its way meanwhile, blocks the key in its place.
-const blockTime = 2 * time.Second
 
 func newInventory(p *pool) *inventory {
 	in := &inventory{pool: p, items: map[string]*item{}, queues: map[string][]*item{}, blocks: map[string]*block{}}
@@ -104,59 +87,11 @@ func (in *inventory) admit(it *item) bool {
 	return true
 }
 
-// hold keeps an item back while its key is blocked. The message that the key waits for ends the block.
-func (in *inventory) hold(it *item) bool {
-	b, blocked := in.blocks[it.key]
-	if !blocked {
-		return false
-	}
-	if slices.Contains(b.first, it.delivery.ID) {
-		delete(in.blocks, it.key)
-		return false
-	}
-	b.held = append(b.held, it)
-	return true
-}
-
-// turn says whether an item with an ordering key may be handled now; if not, it waits in its place.
-func (in *inventory) turn(it *item) bool {
-	waiting, busy := in.queues[it.key]
-	if busy {
-		in.queues[it.key] = append(waiting, it)
-		return false
-	}
-	in.queues[it.key] = nil
-	return true
-}
-
 // forget drops an item, unless it was replaced by its redelivery.
 func (in *inventory) forget(it *item) {
 	if in.items[it.delivery.ID] == it {
 		delete(in.items, it.delivery.ID)
 	}
-}
-
-// unblock ends the blocks that are over at now, or all of them, and returns what they held, for a nack.
-func (in *inventory) unblock(now time.Time, all bool) (held []*item) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	for key, b := range in.blocks {
-		if !all && (b.until.IsZero() || b.until.After(now)) {
-			continue
-		}
-		if len(b.held) == 0 {
-			delete(in.blocks, key)
-			continue
-		}
-		for _, it := range b.held {
-			it.fate = nacked
-			in.items[it.delivery.ID] = it
-		}
-		held = append(held, b.held...)
-		b.nacked, b.until, b.held = b.held[0], time.Time{}, nil
-		b.first = append(b.first, b.nacked.delivery.ID)
-	}
-	return held
 }
 
 // settle notes an item's fate and returns the items that share it: after a nack, those of its
