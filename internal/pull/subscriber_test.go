@@ -43,28 +43,26 @@ func newWorld(t *testing.T, change func(*pubsubpb.Subscription)) *world {
 	return worldAt(t, app.Addr(), change)
 }
 
-// eachServer runs a test against this project's emulator and against the official one, whose state outlives a test.
-func eachServer(t *testing.T, test func(t *testing.T, world func(t *testing.T, change func(*pubsubpb.Subscription)) *world)) {
+// servers are what the engine is held against: each makes a world on a server of its own.
+func servers() map[string]func(*testing.T, func(*pubsubpb.Subscription)) *world {
+	return map[string]func(*testing.T, func(*pubsubpb.Subscription)) *world{
+		"spillway's emulator": newWorld, "the official emulator": officialWorld,
+	}
+}
+
+func officialWorld(t *testing.T, change func(*pubsubpb.Subscription)) *world {
 	t.Helper()
-	t.Run("spillway's emulator", func(t *testing.T) { test(t, newWorld) })
-	t.Run("the official emulator", func(t *testing.T) {
-		host := testenv.OfficialEmulator(t)
-		test(t, func(t *testing.T, change func(*pubsubpb.Subscription)) *world {
-			t.Helper()
-			t.Setenv(EmulatorVariable, host)
-			client, err := pubsub.NewClient(t.Context(), "shop")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer client.Close()
-			_ = client.SubscriptionAdminClient.DeleteSubscription(t.Context(), &pubsubpb.DeleteSubscriptionRequest{Subscription: "projects/shop/subscriptions/offers"})
-			_ = client.TopicAdminClient.DeleteTopic(t.Context(), &pubsubpb.DeleteTopicRequest{Topic: "projects/shop/topics/offers"})
-			if _, err := client.TopicAdminClient.CreateTopic(t.Context(), &pubsubpb.Topic{Name: "projects/shop/topics/offers"}); err != nil {
-				t.Fatal(err)
-			}
-			return worldAt(t, host, change)
-		})
-	})
+	host := testenv.OfficialEmulator(t)
+	t.Setenv(EmulatorVariable, host)
+	client, err := pubsub.NewClient(t.Context(), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := client.TopicAdminClient.CreateTopic(t.Context(), &pubsubpb.Topic{Name: "projects/shop/topics/offers"}); err != nil {
+		t.Fatal(err)
+	}
+	return worldAt(t, host, change)
 }
 
 // worldAt makes the subscription on a server that has the topic.
@@ -192,9 +190,9 @@ func TestEveryMessageIsHandledOnce(t *testing.T) {
 		"ordered":      func(s *pubsubpb.Subscription) { s.EnableMessageOrdering = true },
 		"exactly once": func(s *pubsubpb.Subscription) { s.EnableExactlyOnceDelivery = true },
 	}
-	eachServer(t, func(t *testing.T, world func(*testing.T, func(*pubsubpb.Subscription)) *world) {
+	for server, world := range servers() {
 		for name, change := range kinds {
-			t.Run(name, func(t *testing.T) {
+			t.Run(name+" on "+server, func(t *testing.T) {
 				w, e := world(t, change), newEffects()
 				w.publish(t, 2000, 100)
 				s, stop := subscriber(t, w.addr, 200, func(d *Delivery) { e.note(d); d.Ack() })
@@ -208,7 +206,7 @@ func TestEveryMessageIsHandledOnce(t *testing.T) {
 				}
 			})
 		}
-	})
+	}
 }
 
 func TestStreamsShareTheWindow(t *testing.T) {
@@ -296,29 +294,31 @@ func compare(a, b string) int {
 }
 
 func TestTheDeliveryAttemptReachesTheHandler(t *testing.T) {
-	eachServer(t, func(t *testing.T, world func(*testing.T, func(*pubsubpb.Subscription)) *world) {
-		w := world(t, func(s *pubsubpb.Subscription) {
-			s.DeadLetterPolicy = &pubsubpb.DeadLetterPolicy{DeadLetterTopic: "projects/shop/topics/offers", MaxDeliveryAttempts: 10}
-		})
-		w.publish(t, 1, 0)
-		var mu sync.Mutex
-		var attempts []int
-		_, stop := subscriber(t, w.addr, 10, func(d *Delivery) {
-			mu.Lock()
-			defer mu.Unlock()
-			attempts = append(attempts, d.DeliveryAttempt)
-			if len(attempts) < 3 {
-				d.Nack()
-				return
+	for server, world := range servers() {
+		t.Run(server, func(t *testing.T) {
+			w := world(t, func(s *pubsubpb.Subscription) {
+				s.DeadLetterPolicy = &pubsubpb.DeadLetterPolicy{DeadLetterTopic: "projects/shop/topics/offers", MaxDeliveryAttempts: 10}
+			})
+			w.publish(t, 1, 0)
+			var mu sync.Mutex
+			var attempts []int
+			_, stop := subscriber(t, w.addr, 10, func(d *Delivery) {
+				mu.Lock()
+				defer mu.Unlock()
+				attempts = append(attempts, d.DeliveryAttempt)
+				if len(attempts) < 3 {
+					d.Nack()
+					return
+				}
+				d.Ack()
+			})
+			eventually(t, "three attempts", func() bool { mu.Lock(); defer mu.Unlock(); return len(attempts) == 3 })
+			stop()
+			if !slices.Equal(attempts, []int{1, 2, 3}) {
+				t.Errorf("attempts %v", attempts)
 			}
-			d.Ack()
 		})
-		eventually(t, "three attempts", func() bool { mu.Lock(); defer mu.Unlock(); return len(attempts) == 3 })
-		stop()
-		if !slices.Equal(attempts, []int{1, 2, 3}) {
-			t.Errorf("attempts %v", attempts)
-		}
-	})
+	}
 }
 
 func TestStoppingLeavesNothingLeased(t *testing.T) {
