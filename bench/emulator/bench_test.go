@@ -37,27 +37,28 @@ func TestAcknowledgeNamesEveryMessage(t *testing.T) {
 	}
 }
 
-func TestFlatnessIsTheWorstSlowdownWithAGrowingBacklog(t *testing.T) {
+func TestFlatnessIsTheSlowestRateByTheFastest(t *testing.T) {
 	for name, test := range map[string]struct {
-		rates        []float64 // at 1k, 10k, 100k, 1m
-		want, spread float64
+		open, drains [4]float64 // at 1k, 10k, 100k, 1m
+		want, drain  float64
 	}{
-		"flat":                           {[]float64{100, 100, 100, 100}, 1, 1},
-		"slow at the start is no growth": {[]float64{50, 100, 200, 200}, 1, 0.25},
-		"half as fast at the end":        {[]float64{100, 100, 200, 100}, 0.5, 0.5},
-		"slowest in the middle":          {[]float64{100, 25, 100, 100}, 0.25, 0.25},
+		"flat":                  {[4]float64{100, 100, 100, 100}, [4]float64{100, 100, 100, 100}, 1, 1},
+		"slow at the start":     {[4]float64{50, 100, 200, 200}, [4]float64{100, 100, 100, 100}, 0.25, 1},
+		"slow at the end":       {[4]float64{100, 100, 200, 100}, [4]float64{100, 80, 80, 80}, 0.5, 0.8},
+		"slowest in the middle": {[4]float64{100, 25, 100, 100}, [4]float64{10, 100, 100, 100}, 0.25, 0.1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := &bench{out: &bytes.Buffer{}}
-			for i, size := range []string{"1k", "10k", "100k", "1m"} {
-				b.add(streamRow(size), test.rates[i], "msgs/s")
+			for i, size := range b.sizes() {
+				b.add(flatnessRow(size.name), test.open[i], "msgs/s")
+				b.add(streamRow(size.name), test.drains[i], "msgs/s")
 			}
 			b.addFlatness()
 			if got := b.rows.Value("emulator_stream_flatness_1k_to_1m"); got != test.want {
 				t.Errorf("flatness %v, want %v", got, test.want)
 			}
-			if got := b.rows.Value("emulator_stream_slowest_to_fastest"); got != test.spread {
-				t.Errorf("slowest to fastest %v, want %v", got, test.spread)
+			if got := b.rows.Value("emulator_drain_slowest_to_fastest"); got != test.drain {
+				t.Errorf("drains' slowest to fastest %v, want %v", got, test.drain)
 			}
 		})
 	}

@@ -22,7 +22,7 @@ const outstanding = 10_000
 func drain(ctx context.Context, q *run.Queue, n int) (got int, sent, applied time.Duration, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stream, err := open(ctx, q)
+	stream, err := open(ctx, q, outstanding)
 	if err != nil {
 		return 0, 0, 0, err
 	}
@@ -45,7 +45,8 @@ func drain(ctx context.Context, q *run.Queue, n int) (got int, sent, applied tim
 	return got, sent, sent + waitForEnd(stream), nil
 }
 
-func open(ctx context.Context, q *run.Queue) (grpc.ClientStream, error) {
+// open opens a stream that holds up to so many messages.
+func open(ctx context.Context, q *run.Queue, outstanding int64) (grpc.ClientStream, error) {
 	desc := &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
 	stream, err := q.Conn.NewStream(ctx, desc, pubsubpb.Subscriber_StreamingPull_FullMethodName, run.AsRaw())
 	if err != nil {

@@ -48,13 +48,13 @@ func (b *bench) run(ctx context.Context) error {
 	}{
 		{"small backlogs, the official emulator beside them", b.measureSmall},
 		{"the largest backlog", b.measureLarge},
+		{"an open stream in front of each backlog, in turns", b.measureFlatness},
 	} {
 		fmt.Fprintf(b.out, "=== %s\n", step.name)
 		if err := step.run(ctx); err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	b.addFlatness()
 	return nil
 }
 

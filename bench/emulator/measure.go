@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"spillway/bench/run"
@@ -19,6 +18,17 @@ const (
 	besideSlice   = 10_000
 )
 
+// size is a backlog that is measured.
+type size struct {
+	name    string
+	waiting int
+}
+
+// sizes are all backlogs; the largest is the last.
+func (b *bench) sizes() []size {
+	return []size{{"1k", 1_000}, {"10k", 10_000}, {"100k", 100_000}, {"1m", b.large}}
+}
+
 func streamRow(name string) string { return "emulator_stream_msgs_per_second_" + name }
 
 // measureSmall takes the rates at small backlogs, then those beside the official emulator.
@@ -28,10 +38,8 @@ func (b *bench) measureSmall(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, ours.Close()) }()
-	for _, size := range []struct {
-		name    string
-		waiting int
-	}{{"1k", 1_000}, {"10k", 10_000}, {"100k", 100_000}} {
+	sizes := b.sizes()
+	for _, size := range sizes[:len(sizes)-1] {
 		q, err := run.NewQueue(ctx, ours.Conn, "waiting-"+size.name)
 		if err != nil {
 			return err
@@ -184,18 +192,4 @@ func (b *bench) largeRound(ctx context.Context, figures map[string][]float64) (e
 	fmt.Fprintf(b.out, "published %.0f msgs/s, %.0f bytes resident per message, drained %.0f msgs/s, %.0f MB left\n",
 		n/published.Seconds(), full/n, n/took.Seconds(), drained/1e6)
 	return err
-}
-
-// addFlatness adds by how much the stream is slower at a larger backlog than at any smaller one, 1 being flat, and the slowest
-// rate of all by the fastest. The latter counts a small backlog's slowness too, which is that of opening the stream and of the
-// last ack's way: a large part of its few milliseconds.
-func (b *bench) addFlatness() {
-	slowest, fastest, flatness := math.Inf(1), 0.0, 1.0
-	for _, name := range []string{"1k", "10k", "100k", "1m"} {
-		rate := b.rows.Value(streamRow(name))
-		slowest, fastest = min(slowest, rate), max(fastest, rate)
-		flatness = min(flatness, rate/fastest)
-	}
-	b.add("emulator_stream_flatness_1k_to_1m", flatness, "ratio")
-	b.add("emulator_stream_slowest_to_fastest", slowest/fastest, "ratio")
 }
