@@ -15,7 +15,7 @@ import (
 func slowHandlers(w *world) {
 	const concurrency, rate, n = 100, 100, 6000
 	w.ledger.handle = func(ctx context.Context, v visit) int {
-		switch x := w.draw(v.id); {
+		switch x := w.draw(v.text); {
 		case x < 0.001 && v.first:
 			<-ctx.Done()
 			return http.StatusGatewayTimeout
@@ -32,8 +32,8 @@ func slowHandlers(w *world) {
 	}
 	wait()
 	fast := 0
-	for _, id := range w.published {
-		if w.draw(id) >= 0.011 {
+	for i := range w.published {
+		if w.draw(order(i)) >= 0.011 {
 			fast++
 		}
 	}
@@ -58,14 +58,14 @@ func poison(w *world) {
 		n = 30_000
 	}
 	w.publish(n, plain)
-	pods := &crashes{generation: map[string]int{}, fatal: w.published[0]}
+	pods := &crashes{generation: map[string]int{}}
 	w.ledger.handle = func(_ context.Context, v visit) int { return w.poisoned(v, pods) }
 	for range 3 {
 		w.start(concurrency)
 	}
 	sick := map[string]bool{}
-	for _, id := range w.published {
-		if w.sickness(id) != healthy || id == pods.fatal {
+	for i, id := range w.published {
+		if w.sickness(order(i)) != healthy {
 			sick[id] = true
 		}
 	}
@@ -87,6 +87,7 @@ func poison(w *world) {
 	if attempt, _ := w.ledger.attempts(); attempt > attempts {
 		w.t.Errorf("attempt %d of %d", attempt, attempts)
 	}
+	w.t.Logf("%d sick messages took targets down %d times", len(sick), pods.total)
 	if pods.total == 0 {
 		w.t.Error("no target was taken down")
 	}
@@ -104,9 +105,9 @@ const (
 	killing
 )
 
-func (w *world) sickness(id string) sickness {
-	switch x := w.draw(id); {
-	case x < 0.0001:
+func (w *world) sickness(text string) sickness {
+	switch x := w.draw(text); {
+	case x < 0.0001 || text == order(0):
 		return killing
 	case x < 0.0011:
 		return panicking
@@ -121,7 +122,6 @@ type crashes struct {
 	mu         sync.Mutex
 	generation map[string]int
 	total      int
-	fatal      string // the message that takes a target down whatever is drawn for it
 }
 
 func (c *crashes) of(pod string) int {
@@ -140,12 +140,8 @@ func (c *crashes) crash(pod string) {
 // poisoned handles a message on a target that may go down meanwhile: then it has no effect and no answer.
 func (w *world) poisoned(v visit, pods *crashes) int {
 	before := pods.of(v.pod)
-	w.ledger.pause(time.Duration(1+w.draw(v.id+"t")*20) * time.Millisecond)
-	what := w.sickness(v.id)
-	if v.id == pods.fatal {
-		what = killing
-	}
-	switch what {
+	w.ledger.pause(time.Duration(1+w.draw(v.text+"t")*20) * time.Millisecond)
+	switch w.sickness(v.text) {
 	case failing:
 		return http.StatusInternalServerError
 	case killing:

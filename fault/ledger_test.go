@@ -15,6 +15,7 @@ import (
 // visit is one delivery that reached the target.
 type visit struct {
 	id, key, pod string
+	text         string // what the message says; empty for a large one
 	attempt      int
 	first        bool // no delivery of this message came before
 }
@@ -62,14 +63,21 @@ func newLedger(t *testing.T) *ledger {
 
 func (l *ledger) serve(w http.ResponseWriter, r *http.Request) {
 	var body struct {
-		Message         struct{ MessageID, OrderingKey string }
+		Message struct {
+			MessageID, OrderingKey string
+			Data                   []byte
+		}
 		DeliveryAttempt int
 	}
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	v := l.arrive(visit{id: body.Message.MessageID, key: body.Message.OrderingKey, pod: path.Base(r.URL.Path), attempt: body.DeliveryAttempt})
+	v := visit{id: body.Message.MessageID, key: body.Message.OrderingKey, pod: path.Base(r.URL.Path), attempt: body.DeliveryAttempt}
+	if len(body.Message.Data) < 100 {
+		v.text = string(body.Message.Data)
+	}
+	v = l.arrive(v)
 	status := l.handle(r.Context(), v)
 	if status/100 == 2 {
 		l.record(v)

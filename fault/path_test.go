@@ -15,7 +15,7 @@ func resets(w *world) {
 	const rate = concurrency * 10 / 7
 	n, cuts := 5000, 7
 	if w.all {
-		n, cuts = 35_000, 50
+		n, cuts = 28_000, 50
 	}
 	w.ledger.handle = w.taking(200*time.Millisecond, 1200*time.Millisecond)
 	w.publish(n, plain)

@@ -64,7 +64,7 @@ func (w *world) acks(code codes.Code) int {
 func slowAcks(w *world) {
 	const concurrency, n = 50, 600
 	w.ledger.handle = func(ctx context.Context, v visit) int {
-		if w.draw(v.id) < 0.05 {
+		if w.draw(v.text) < 0.05 {
 			w.ledger.pause(45 * time.Second)
 		}
 		return http.StatusNoContent

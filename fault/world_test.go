@@ -172,8 +172,11 @@ func (w *world) tryPublish(ctx context.Context, n int, message func(i int) *pubs
 
 // plain is a message without anything special.
 func plain(i int) *pubsubpb.PubsubMessage {
-	return &pubsubpb.PubsubMessage{Data: fmt.Appendf(nil, "order %d", i)}
+	return &pubsubpb.PubsubMessage{Data: []byte(order(i))}
 }
+
+// order is what the message at a place says.
+func order(i int) string { return "order " + strconv.Itoa(i) }
 
 // pace publishes n messages at a steady rate a second beside the case. Wait for it.
 func (w *world) pace(n, rate int) (wait func()) {
