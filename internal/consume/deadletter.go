@@ -61,6 +61,8 @@ func letterAttributes(m *backlog.Message, subscription backlog.Subscription, rea
 	if attributes == nil {
 		attributes = map[string]string{}
 	}
+	// The service adds attributes such as googclient_schemaid itself and takes none of them from a publisher.
+	maps.DeleteFunc(attributes, func(key, _ string) bool { return len(key) >= 4 && strings.EqualFold(key[:4], "goog") })
 	for _, a := range [...]struct{ key, value string }{
 		{letterReason, clip(reason)},
 		{letterMessageID, m.ID},

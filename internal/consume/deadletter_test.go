@@ -53,6 +53,10 @@ func TestADeadLetterIsWhatTheServiceTakes(t *testing.T) {
 			t.Errorf("%d attributes of its own: the reason is there: %v", own, ok)
 		}
 	}
+	schema := &backlog.Message{Attributes: map[string]string{"googclient_schemaid": "1", "GoogX": "2", "goo": "3"}}
+	if got := letterAttributes(schema, backlog.Subscription{}, "bad price"); len(got) != 5 || got["goo"] != "3" {
+		t.Errorf("the service's own attributes are published: %v", got)
+	}
 	again := &backlog.Message{Attributes: map[string]string{letterReason: "old"}}
 	for i := range 99 {
 		again.Attributes[fmt.Sprintf("a%d", i)] = "x"
