@@ -40,7 +40,12 @@ func Example() {
 		return
 	}
 	defer func() { _ = client.Close() }()
-	client.Publisher("offers").Publish(ctx, &pubsub.Message{Data: []byte("hello")})
+	publisher := client.Publisher("offers")
+	defer publisher.Stop()
+	if _, err := publisher.Publish(ctx, &pubsub.Message{Data: []byte("hello")}).Get(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
 
 	receiving, enough := context.WithCancel(ctx)
 	err = client.Subscriber("offers-v1").Receive(receiving, func(_ context.Context, m *pubsub.Message) {
