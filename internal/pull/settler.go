@@ -171,6 +171,9 @@ func (s *settler) attempt(ctx context.Context, op string, ids []string) error {
 
 // without returns the items that are not in gone.
 func without(items, gone []*item) []*item {
+	if len(gone) == 0 { // Nearly always: every batch of acks comes by here.
+		return items
+	}
 	out := make(map[*item]bool, len(gone))
 	for _, it := range gone {
 		out[it] = true
