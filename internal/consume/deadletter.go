@@ -57,7 +57,7 @@ func (t *topicLetters) Publish(ctx context.Context, m *backlog.Message, reason s
 // letterAttributes are the message's own attributes and, as far as the service's limit leaves room, the letter's: a
 // message that may not be published would come back for ever.
 func letterAttributes(m *backlog.Message, subscription backlog.Subscription, reason string) map[string]string {
-	attributes := maps.Clone(m.Attributes)
+	attributes := m.Attributes.Map()
 	if attributes == nil {
 		attributes = map[string]string{}
 	}

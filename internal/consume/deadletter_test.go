@@ -19,7 +19,7 @@ import (
 
 func TestADeadLetterSaysWhereItCameFromAndWhy(t *testing.T) {
 	sub := backlog.Subscription{Project: "shop", ID: "offers"}
-	m := &backlog.Message{ID: "42", DeliveryAttempt: 3, Attributes: map[string]string{"country": "CH"}}
+	m := &backlog.Message{ID: "42", DeliveryAttempt: 3, Attributes: backlog.Attributes{{Key: "country", Value: "CH"}}}
 	got := letterAttributes(m, sub, "bad price")
 	want := map[string]string{
 		"country": "CH", letterReason: "bad price", letterMessageID: "42",
@@ -41,9 +41,9 @@ func TestADeadLetterIsWhatTheServiceTakes(t *testing.T) {
 		}
 	}
 	for _, own := range []int{95, 96, 97, 99, 100} {
-		m := &backlog.Message{Attributes: map[string]string{}}
+		m := &backlog.Message{}
 		for i := range own {
-			m.Attributes[fmt.Sprintf("a%d", i)] = "x"
+			m.Attributes = append(m.Attributes, backlog.Attribute{Key: fmt.Sprintf("a%d", i), Value: "x"})
 		}
 		got := letterAttributes(m, backlog.Subscription{}, "bad price")
 		if len(got) != min(100, own+4) {
@@ -53,13 +53,13 @@ func TestADeadLetterIsWhatTheServiceTakes(t *testing.T) {
 			t.Errorf("%d attributes of its own: the reason is there: %v", own, ok)
 		}
 	}
-	schema := &backlog.Message{Attributes: map[string]string{"googclient_schemaid": "1", "GoogX": "2", "goo": "3"}}
+	schema := &backlog.Message{Attributes: backlog.AttributesOf(map[string]string{"googclient_schemaid": "1", "GoogX": "2", "goo": "3"})}
 	if got := letterAttributes(schema, backlog.Subscription{}, "bad price"); len(got) != 5 || got["goo"] != "3" {
 		t.Errorf("the service's own attributes are published: %v", got)
 	}
-	again := &backlog.Message{Attributes: map[string]string{letterReason: "old"}}
+	again := &backlog.Message{Attributes: backlog.Attributes{{Key: letterReason, Value: "old"}}}
 	for i := range 99 {
-		again.Attributes[fmt.Sprintf("a%d", i)] = "x"
+		again.Attributes = append(again.Attributes, backlog.Attribute{Key: fmt.Sprintf("a%d", i), Value: "x"})
 	}
 	if got := letterAttributes(again, backlog.Subscription{}, "new"); got[letterReason] != "new" || len(got) != 100 {
 		t.Errorf("a letter that dies again has %d attributes and the reason %q", len(got), got[letterReason])

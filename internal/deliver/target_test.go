@@ -48,7 +48,7 @@ func answer(status int, headers ...string) http.Handler {
 
 func TestTheBodyIsPubSubsWrappedPushFormat(t *testing.T) {
 	full := &backlog.Message{
-		ID: "136969346945", Data: []byte("Hello <Pub/Sub> & all"), Attributes: map[string]string{"key": "välue"},
+		ID: "136969346945", Data: []byte("Hello <Pub/Sub> & all"), Attributes: backlog.Attributes{{Key: "key", Value: "välue"}},
 		PublishTime: time.Date(2026, 11, 27, 8, 30, 0, 747e6, time.FixedZone("CET", 3600)), OrderingKey: "ean-1", DeliveryAttempt: 3,
 	}
 	bare := &backlog.Message{ID: "1", PublishTime: time.Date(2026, 11, 27, 8, 30, 0, 0, time.UTC)}

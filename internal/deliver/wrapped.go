@@ -35,7 +35,7 @@ func wrap(m *backlog.Message, subscription backlog.Subscription) ([]byte, error)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(pushRequest{
 		Message: pushMessage{
-			Attributes: m.Attributes, Data: m.Data, MessageID: m.ID, MessageID2: m.ID,
+			Attributes: m.Attributes.Map(), Data: m.Data, MessageID: m.ID, MessageID2: m.ID,
 			PublishTime: published, PublishTime2: published, OrderingKey: m.OrderingKey,
 		},
 		Subscription: subscription.String(), DeliveryAttempt: m.DeliveryAttempt,

@@ -149,10 +149,13 @@ func (m *pulled) decodeAttribute(b []byte) error {
 			return err
 		}
 	}
-	if m.message.Attributes == nil {
-		m.message.Attributes = map[string]string{}
+	for i := range m.message.Attributes { // The last one counts. There are at most 100.
+		if m.message.Attributes[i].Key == key {
+			m.message.Attributes[i].Value = value
+			return nil
+		}
 	}
-	m.message.Attributes[key] = value
+	m.message.Attributes = append(m.message.Attributes, backlog.Attribute{Key: key, Value: value})
 	return nil
 }
 

@@ -26,7 +26,7 @@ func reference(b []byte) (response, error) {
 	}
 	for _, m := range p.GetReceivedMessages() {
 		out := pulled{ackID: m.GetAckId(), message: backlog.Message{
-			ID: m.GetMessage().GetMessageId(), Data: m.GetMessage().GetData(), Attributes: m.GetMessage().GetAttributes(),
+			ID: m.GetMessage().GetMessageId(), Data: m.GetMessage().GetData(), Attributes: backlog.AttributesOf(m.GetMessage().GetAttributes()),
 			OrderingKey: m.GetMessage().GetOrderingKey(), DeliveryAttempt: int(m.GetDeliveryAttempt()),
 		}}
 		if m.GetMessage().GetPublishTime() != nil {
@@ -49,7 +49,7 @@ func expectSame(t *testing.T, b []byte) {
 		return
 	}
 	options := []cmp.Option{cmp.AllowUnexported(response{}), cmp.Comparer(func(a, b pulled) bool {
-		return a.ackID == b.ackID && cmp.Equal(a.message, b.message, cmpopts.EquateEmpty())
+		return a.ackID == b.ackID && cmp.Equal(a.message, b.message, cmpopts.EquateEmpty(), cmpopts.SortSlices(func(a, b backlog.Attribute) bool { return a.Key < b.Key }))
 	}), cmpopts.EquateEmpty()}
 	if diff := cmp.Diff(want, got, options...); diff != "" {
 		t.Fatalf("-proto.Unmarshal +decode:\n%s", diff)
