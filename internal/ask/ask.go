@@ -19,7 +19,7 @@ const maxSubscriptions = 1000
 type Ask struct {
 	// Name is the metric's name as it was asked for, Metric what it means.
 	Name   string
-	Metric Metric
+	Metric backlog.Definition
 	// Subscriptions are those that the selector names with =, == or in; ordered and once each.
 	Subscriptions []backlog.Subscription
 	// Projects are set instead when the selector names none: then it means every subscription of these projects that
@@ -43,6 +43,17 @@ func (a *Ask) Matches(series labels.Set) bool {
 	return true
 }
 
+// Named returns the values that the selector allows for a plain key with =, == or in, and whether it does.
+func (a *Ask) Named(key string) ([]string, bool) {
+	var values []string
+	for i := range a.conditions {
+		if r := &a.conditions[i]; r.Key() == key && names(r) {
+			values = narrow(values, r)
+		}
+	}
+	return values, values != nil
+}
+
 // Plain returns the key without the Stackdriver adapter's prefix.
 func Plain(key string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(key, "resource.labels."), "metric.labels.")
@@ -50,12 +61,11 @@ func Plain(key string) string {
 
 // Parse reads a metric's name and selector. Subscriptions without a project belong to project. The error is a *Error.
 func (b *Book) Parse(name string, selector labels.Selector, project string) (*Ask, error) {
-	m, ok := b.Find(name)
-	if !ok {
-		return nil, b.unknown(name)
+	metric, err := b.Find(name)
+	if err != nil {
+		return nil, err
 	}
-	a := &Ask{Name: name, Metric: m}
-	var ids, projects []string
+	a := &Ask{Name: name, Metric: metric}
 	requirements, selectable := selector.Requirements()
 	if !selectable {
 		return nil, &Error{BadSelector, "The selector selects nothing. Give a label subscription_id."}
@@ -66,26 +76,11 @@ func (b *Book) Parse(name string, selector labels.Selector, project string) (*As
 			return nil, err
 		}
 		a.conditions = append(a.conditions, *plain)
-		switch key := plain.Key(); {
-		case key == "subscription_id" && names(plain):
-			ids = narrow(ids, plain)
-		case key == "project_id" && names(plain):
-			projects = narrow(projects, plain)
-		}
 	}
-	return a, a.name(ids, projects, project)
-}
-
-func (b *Book) unknown(name string) error {
-	message := fmt.Sprintf("There is no metric %q.", name)
-	if len(name) > maxName {
-		message = "There is no metric of so long a name."
-	} else if nearest, ok := b.Nearest(name); ok {
-		message += fmt.Sprintf(" Did you mean %q?", nearest)
-	} else if b.Ours(name) {
-		message += " If Pub/Sub has it, give its type to the exporter with --metrics."
+	if err := a.name(project); err != nil {
+		return nil, err
 	}
-	return &Error{UnknownMetric, message}
+	return a, nil
 }
 
 // plainRequirement returns the same condition on the plain key. Keys of other kinds are an error with the nearest known.
@@ -126,14 +121,16 @@ func narrow(sofar []string, r *labels.Requirement) []string {
 }
 
 // name fills in the subscriptions, or the projects of an open ask.
-func (a *Ask) name(ids, projects []string, fallback string) error {
-	if projects == nil {
+func (a *Ask) name(fallback string) error {
+	ids, named := a.Named("subscription_id")
+	projects, scoped := a.Named("project_id")
+	if !scoped {
 		if fallback == "" {
 			return &Error{NoSubscription, "The selector names no project and the exporter has no --project. Add the label project_id."}
 		}
 		projects = []string{fallback}
 	}
-	if ids == nil {
+	if !named {
 		a.Projects = projects
 		return nil
 	}

@@ -3,6 +3,7 @@ package ask_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,7 +48,6 @@ func TestParse(t *testing.T) {
 		{selector: "subscription_id notin (offers),project_id in (shop)", open: []string{"shop"}},
 
 		{name: "pubsub_subscription_num_undelivered_message", reason: ask.UnknownMetric, says: `Did you mean "` + short + `"?`},
-		{name: "pubsub_subscription_dead_letter_message_count", reason: ask.UnknownMetric, says: "--metrics"},
 		{name: "queue_length", reason: ask.UnknownMetric, says: `no metric "queue_length".`},
 		{name: strings.Repeat("a", 10000), reason: ask.UnknownMetric, says: "so long a name"},
 		{selector: "subscription_id=offers", project: "-", reason: ask.NoSubscription, says: "project_id"},
@@ -84,13 +84,28 @@ func TestParse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, a.Subscriptions); diff != "" || a.Metric.Type != undelivered || a.Name != name {
-				t.Errorf("asks for %s as %s (-want +got):\n%s", a.Metric.Type, a.Name, diff)
+			if diff := cmp.Diff(tt.want, a.Subscriptions); diff != "" || a.Metric.Metric != undelivered || a.Name != name {
+				t.Errorf("asks for %s as %s (-want +got):\n%s", a.Metric.Metric, a.Name, diff)
 			}
 			if diff := cmp.Diff(tt.open, a.Projects); diff != "" || a.Open() != (tt.open != nil) {
 				t.Errorf("open: %v, projects (-want +got):\n%s", a.Open(), diff)
 			}
 		})
+	}
+}
+
+func TestNamed(t *testing.T) {
+	a, err := book().Parse(short, selector(t, "subscription_id=offers,region in (a,b),metric.labels.region!=a,unit"), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	regions, named := a.Named("region")
+	slices.Sort(regions)
+	if diff := cmp.Diff([]string{"a", "b"}, regions); diff != "" || !named {
+		t.Errorf("regions named: %v (-want +got):\n%s", named, diff)
+	}
+	if values, named := a.Named("unit"); named || values != nil {
+		t.Errorf("exists names %v", values)
 	}
 }
 

@@ -1,67 +1,29 @@
 package ask
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
+	"spillway/internal/backlog"
 	"spillway/internal/config"
 )
 
-// domain begins the types of Pub/Sub's metrics in Cloud Monitoring.
-const domain = "pubsub.googleapis.com/"
-
-// families are the resources whose metrics are ours, as the second part of a metric type.
-func families() []string { return []string{"subscription", "topic"} }
-
-// Metric is one metric that can be asked for.
-type Metric struct {
-	// Type is Cloud Monitoring's metric type, or the one name of a metric that only this exporter has.
-	Type string
-	// Unit is Cloud Monitoring's word for what is counted ("1", "s", "By"); it may be empty.
-	Unit string
-}
-
-// Spellings returns the names that mean the metric: the Stackdriver adapter's, stackdriver_exporter's, the short one. A
-// metric that only this exporter has is spelled in one way.
-func (m Metric) Spellings() []string {
-	family, ok := m.family()
-	if !ok {
-		return []string{m.Type}
-	}
-	flat := strings.NewReplacer(".", "_", "/", "_").Replace(m.Type)
-	return []string{strings.ReplaceAll(m.Type, "/", "|"), "stackdriver_pubsub_" + family + "_" + flat, "pubsub_" + strings.TrimPrefix(flat, "pubsub_googleapis_com_")}
-}
-
-// Resource returns the type of the monitored resource, for example pubsub_subscription.
-func (m Metric) Resource() string {
-	if family, ok := m.family(); ok {
-		return "pubsub_" + family
-	}
-	return "pubsub_subscription"
-}
-
-func (m Metric) family() (string, bool) {
-	rest, ok := strings.CutPrefix(m.Type, domain)
-	if !ok {
-		return "", false
-	}
-	family, _, ok := strings.Cut(rest, "/")
-	return family, ok
-}
-
 // Book finds metrics by name. It is never changed after NewBook, so any goroutine may read it.
 type Book struct {
-	byName map[string]Metric
-	names  []string
+	byName map[string]backlog.Definition
+	names  []string // those that can be answered, in order
 }
 
-// NewBook returns the book of these metrics.
-func NewBook(metrics []Metric) *Book {
-	b := &Book{byName: make(map[string]Metric, 3*len(metrics))}
-	for _, m := range metrics {
-		for _, name := range m.Spellings() {
-			b.byName[name] = m
-			b.names = append(b.names, name)
+// NewBook returns the book of these metrics. Topics' metrics and distributions are in it only to be refused in words.
+func NewBook(metrics []backlog.Definition) *Book {
+	b := &Book{byName: make(map[string]backlog.Definition, 3*len(metrics))}
+	for _, d := range metrics {
+		for _, name := range Spellings(d.Metric) {
+			b.byName[name] = d
+			if refusal(d) == "" {
+				b.names = append(b.names, name)
+			}
 		}
 	}
 	slices.Sort(b.names)
@@ -69,13 +31,40 @@ func NewBook(metrics []Metric) *Book {
 	return b
 }
 
+// Spellings returns the names that mean the metric: the Stackdriver adapter's, stackdriver_exporter's, the short one. A
+// metric that is not Cloud Monitoring's is spelled in one way.
+func Spellings(m backlog.Metric) []string {
+	if m.Path() == string(m) {
+		return []string{string(m)}
+	}
+	return []string{m.Adapter(), m.Stackdriver(), m.Short()}
+}
+
+// refusal says why a metric of Pub/Sub cannot be asked for; empty when it can.
+func refusal(d backlog.Definition) string {
+	switch {
+	case d.Metric.OfTopic():
+		return "belongs to a topic, and autoscalers are answered about subscriptions alone"
+	case d.Kind == backlog.Distribution:
+		return "is a distribution, and an autoscaler needs one number"
+	default:
+		return ""
+	}
+}
+
 // Names returns every name that Find knows, in order. The slice is the caller's.
 func (b *Book) Names() []string { return slices.Clone(b.names) }
 
-// Find returns the metric of that name, in any spelling.
-func (b *Book) Find(name string) (Metric, bool) {
-	m, ok := b.byName[name]
-	return m, ok
+// Find returns the metric of that name, in any spelling. The error is an *Error with the nearest name, if there is one.
+func (b *Book) Find(name string) (backlog.Definition, error) {
+	d, ok := b.byName[name]
+	if !ok {
+		return backlog.Definition{}, b.unknown(name)
+	}
+	if why := refusal(d); why != "" {
+		return backlog.Definition{}, &Error{UnknownMetric, fmt.Sprintf("The metric %q %s.", name, why)}
+	}
+	return d, nil
 }
 
 // Ours reports whether the name is Pub/Sub's in one of the spellings, known or not. Other names are other adapters'.
@@ -86,7 +75,7 @@ func (b *Book) Ours(name string) bool {
 
 // prefix returns what a spelling puts before the metric's own name; empty when the name is in none.
 func prefix(name string) string {
-	for _, family := range families() {
+	for _, family := range []string{"subscription", "topic"} {
 		for _, p := range []string{
 			"pubsub.googleapis.com|" + family + "|", "stackdriver_pubsub_" + family + "_pubsub_googleapis_com_" + family + "_",
 			"stackdriver_pubsub_" + family + "_", "pubsub_" + family + "_",
@@ -99,12 +88,22 @@ func prefix(name string) string {
 	return ""
 }
 
-// Nearest returns the known name that is probably meant. What all names of a spelling begin with does not count as
-// alike. Names longer than any known one are not compared.
-func (b *Book) Nearest(name string) (string, bool) {
+// maxName bounds the work of a comparison; the longest spelling of Pub/Sub's metrics has 130 bytes.
+const maxName = 256
+
+func (b *Book) unknown(name string) error {
 	if len(name) > maxName {
-		return "", false
+		return &Error{UnknownMetric, "There is no metric of so long a name."}
 	}
+	message := fmt.Sprintf("There is no metric %q.", name)
+	if nearest, ok := b.nearest(name); ok {
+		message += fmt.Sprintf(" Did you mean %q?", nearest)
+	}
+	return &Error{UnknownMetric, message}
+}
+
+// nearest returns the known name that is probably meant. What all names of a spelling begin with does not count as alike.
+func (b *Book) nearest(name string) (string, bool) {
 	p := prefix(name)
 	var tails []string
 	for _, known := range b.names {
@@ -115,6 +114,3 @@ func (b *Book) Nearest(name string) (string, bool) {
 	tail, ok := config.Nearest(name[len(p):], tails)
 	return p + tail, ok
 }
-
-// maxName bounds the work of a comparison; the longest spelling of Pub/Sub's metrics has 130 bytes.
-const maxName = 256

@@ -1,29 +1,25 @@
 package ask_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"spillway/internal/ask"
+	"spillway/internal/backlog"
 )
 
-const undelivered = "pubsub.googleapis.com/subscription/num_undelivered_messages"
+const undelivered = backlog.NumUndeliveredMessages
 
 func book() *ask.Book {
-	return ask.NewBook([]ask.Metric{
-		{Type: undelivered, Unit: "1"},
-		{Type: "pubsub.googleapis.com/subscription/oldest_unacked_message_age", Unit: "s"},
-		{Type: "pubsub.googleapis.com/subscription/num_unacked_messages_by_region", Unit: "1"},
-		{Type: "pubsub.googleapis.com/topic/send_request_count", Unit: "1"},
-		{Type: "pubsub_subscription_desired_replicas"},
-	})
+	return ask.NewBook(append(backlog.Definitions(), backlog.Definition{Metric: "pubsub_subscription_desired_replicas"}))
 }
 
 func TestSpellings(t *testing.T) {
 	tests := []struct {
-		metric string
+		metric backlog.Metric
 		want   []string
 	}{
 		{undelivered, []string{
@@ -31,64 +27,69 @@ func TestSpellings(t *testing.T) {
 			"stackdriver_pubsub_subscription_pubsub_googleapis_com_subscription_num_undelivered_messages",
 			"pubsub_subscription_num_undelivered_messages",
 		}},
-		{"pubsub.googleapis.com/topic/send_request_count", []string{
-			"pubsub.googleapis.com|topic|send_request_count",
-			"stackdriver_pubsub_topic_pubsub_googleapis_com_topic_send_request_count",
-			"pubsub_topic_send_request_count",
-		}},
 		{"pubsub_subscription_desired_replicas", []string{"pubsub_subscription_desired_replicas"}},
 	}
 	for _, tt := range tests {
-		m := ask.Metric{Type: tt.metric}
-		if diff := cmp.Diff(tt.want, m.Spellings()); diff != "" {
+		if diff := cmp.Diff(tt.want, ask.Spellings(tt.metric)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.metric, diff)
 		}
 		for _, name := range tt.want {
-			if got, ok := book().Find(name); !ok || got.Type != tt.metric {
-				t.Errorf("%s means %v, %v", name, got, ok)
+			if got, err := book().Find(name); err != nil || got.Metric != tt.metric {
+				t.Errorf("%s means %v, %v", name, got.Metric, err)
 			}
+		}
+	}
+}
+
+func TestFindRefuses(t *testing.T) {
+	tests := []struct{ name, says string }{
+		{"pubsub_subscription_num_undeliverd_messages", `Did you mean "pubsub_subscription_num_undelivered_messages"?`},
+		{"pubsub.googleapis.com|subscription|num_undelivered_message", `Did you mean "pubsub.googleapis.com|subscription|num_undelivered_messages"?`},
+		{"pubsub_subscription_completely_different_thing", `There is no metric "pubsub_subscription_completely_different_thing".`},
+		{"pubsub_subscription_ack_latencies", "is a distribution"},
+		{"pubsub.googleapis.com|topic|send_request_count", "belongs to a topic"},
+		{"queue_length", `There is no metric "queue_length".`},
+		{strings.Repeat("pubsub_subscription_", 1000), "of so long a name"},
+	}
+	for _, tt := range tests {
+		_, err := book().Find(tt.name)
+		refused, ok := errors.AsType[*ask.Error](err)
+		if !ok || refused.Reason != ask.UnknownMetric || !strings.Contains(refused.Message, tt.says) {
+			t.Errorf("%.80q: %v, want %s", tt.name, err, tt.says)
 		}
 	}
 }
 
 func TestOurs(t *testing.T) {
 	tests := []struct {
-		name    string
-		ours    bool
-		nearest string
+		name string
+		ours bool
 	}{
-		{"pubsub_subscription_num_undelivered_messages", true, "pubsub_subscription_num_undelivered_messages"},
-		{"pubsub.googleapis.com|subscription|num_undelivered_message", true, "pubsub.googleapis.com|subscription|num_undelivered_messages"},
-		{
-			"stackdriver_pubsub_subscription_pubsub_googleapis_com_subscription_num_undeliverd_messages", true,
-			"stackdriver_pubsub_subscription_pubsub_googleapis_com_subscription_num_undelivered_messages",
-		},
-		{"pubsub.googleapis.com|topic|x", true, ""},
-		{"s0-gcp-ps-offers", false, ""},
-		{"http_requests_per_second", false, ""},
-		{"", false, ""},
-		{strings.Repeat("pubsub_subscription_", 1000), true, ""},
+		{"pubsub_subscription_num_undelivered_messages", true},
+		{"pubsub_subscription_x", true},
+		{"pubsub.googleapis.com|topic|x", true},
+		{"stackdriver_pubsub_subscription_x", true},
+		{"s0-gcp-ps-offers", false},
+		{"custom.googleapis.com|pubsub_subscription_x", false},
+		{"", false},
 	}
 	for _, tt := range tests {
 		if got := book().Ours(tt.name); got != tt.ours {
-			t.Errorf("%.80q is ours: %v", tt.name, got)
-		}
-		if tt.nearest != "" || len(tt.name) > 256 {
-			if got, ok := book().Nearest(tt.name); ok != (tt.nearest != "") || ok && got != tt.nearest {
-				t.Errorf("nearest to %.80q is %q, want %q", tt.name, got, tt.nearest)
-			}
+			t.Errorf("%q is ours: %v", tt.name, got)
 		}
 	}
 }
 
-func TestNamesAreTheCallers(t *testing.T) {
+func TestNames(t *testing.T) {
 	b := book()
 	names := b.Names()
-	if len(names) != 13 {
-		t.Fatalf("%d names", len(names))
+	for _, name := range names {
+		if _, err := b.Find(name); err != nil {
+			t.Errorf("%s is named and cannot be found: %v", name, err)
+		}
 	}
 	names[0] = "spoiled"
 	if b.Names()[0] == "spoiled" {
-		t.Fatal("Names hands out the book's own slice")
+		t.Error("Names hands out the book's own slice")
 	}
 }
