@@ -85,5 +85,6 @@ func home(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = w.Write([]byte("Ok\n\nPub/Sub and Cloud Monitoring by gRPC on this port.\n/metrics      the truth, for Prometheus\n" +
 		"/admin/state  topics, subscriptions, true backlog and what Cloud Monitoring shows, as JSON\n" +
-		"/admin/faults  what goes wrong on purpose; POST {\"pubsub\":[\"cut\"],\"monitoring\":[\"gap,for=5m\"]} to change it\n"))
+		"/admin/faults  what goes wrong on purpose; POST {\"pubsub\":[\"cut\"],\"monitoring\":[\"gap,for=5m\"]} to change it\n" +
+		"/oauth2/v3/certs  the keys that sign the OIDC tokens of push requests\n"))
 }

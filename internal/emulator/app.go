@@ -40,6 +40,7 @@ type App struct {
 	grpc       *grpc.Server
 	http       http.Handler
 	streams    *subscriber
+	signer     *push.Signer
 	tuneMemory bool
 }
 
@@ -48,7 +49,7 @@ func New(opts Options, log *zap.Logger) (*App, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	a := &App{log: log, broker: broker.New(time.Now), tuneMemory: opts.TuneMemory}
+	a := &App{log: log, broker: broker.New(time.Now), signer: push.NewSigner(time.Now), tuneMemory: opts.TuneMemory}
 	if err := createAll(a.broker, opts); err != nil {
 		return nil, err
 	}
@@ -75,6 +76,7 @@ func New(opts Options, log *zap.Logger) (*App, error) {
 	mux.Handle("GET /admin/state", stateHandler(a.broker, a.monitoring, time.Now))
 	mux.Handle("GET /admin/faults", listFaults(a.faults, a.monitoring))
 	mux.Handle("POST /admin/faults", replaceFaults(a.faults, a.monitoring, log))
+	mux.Handle("GET /oauth2/v3/certs", a.signer)
 	mux.HandleFunc("GET /{$}", home)
 	rest, err := newREST(a.grpc)
 	if err != nil {
@@ -104,7 +106,7 @@ func (a *App) Run(ctx context.Context) error {
 		group.Add("memory", stopBound, func(ctx context.Context) error { return tuneMemory(ctx, a.broker.Held) })
 	}
 	group.Add("monitoring", stopBound, a.monitoring.Run)
-	group.Add("push", stopBound, push.New(a.broker, a.log.Named("push")).Run)
+	group.Add("push", stopBound, push.New(a.broker, a.signer, a.log.Named("push")).Run)
 	group.Add("grpc", stopBound, func(ctx context.Context) error { return a.serveGRPC(ctx, f.http2) })
 	group.Add("http", stopBound, func(ctx context.Context) error {
 		return httpserver.Serve(ctx, f.http1, endWith(ctx, a.http), time.Second, a.log)

@@ -56,6 +56,12 @@ func endpoint(t *testing.T, statuses ...int) (url string, got <-chan received) {
 // run pushes from a broker with one subscription until the test ends.
 func run(t *testing.T, config *pubsubpb.PushConfig) (*broker.Broker, *broker.Subscription) {
 	t.Helper()
+	return runSigned(t, config, push.NewSigner(time.Now))
+}
+
+// runSigned is run with a signer of its own.
+func runSigned(t *testing.T, config *pubsubpb.PushConfig, signer *push.Signer) (*broker.Broker, *broker.Subscription) {
+	t.Helper()
 	b := broker.New(time.Now)
 	if _, err := b.CreateTopic(&pubsubpb.Topic{Name: topicName}); err != nil {
 		t.Fatal(err)
@@ -66,7 +72,7 @@ func run(t *testing.T, config *pubsubpb.PushConfig) (*broker.Broker, *broker.Sub
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
-	go func() { done <- push.New(b, zap.NewNop()).Run(ctx) }()
+	go func() { done <- push.New(b, signer, zap.NewNop()).Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"go.uber.org/zap"
 
 	"spillway/internal/emulator/broker"
@@ -19,6 +20,7 @@ const maxAnswer = 64 << 10
 type pusher struct {
 	sub    *broker.Subscription
 	client *http.Client
+	signer *Signer
 	log    *zap.Logger
 	window window
 }
@@ -98,6 +100,9 @@ func (p *pusher) deliver(ctx context.Context, m broker.Delivery) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(config.GetAckDeadlineSeconds())*time.Second)
 	defer cancel()
 	req, err := newRequest(ctx, config, m)
+	if err == nil {
+		err = p.authorize(req, config.GetPushConfig())
+	}
 	if err == nil && p.post(req) {
 		_, err = p.sub.Acknowledge([]broker.AckID{m.AckID})
 		return err == nil
@@ -107,6 +112,15 @@ func (p *pusher) deliver(ctx context.Context, m broker.Delivery) bool {
 	}
 	_, _ = p.sub.ModifyAckDeadline([]broker.Change{{ID: m.AckID}}) // a subscription that has ended needs no nack
 	return false
+}
+
+// authorize adds the token that the configuration asks for.
+func (p *pusher) authorize(req *http.Request, config *pubsubpb.PushConfig) error {
+	token, err := p.signer.token(config)
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	return err
 }
 
 func (p *pusher) post(req *http.Request) bool {

@@ -18,13 +18,14 @@ const lookPeriod = 100 * time.Millisecond
 type Server struct {
 	broker *broker.Broker
 	client *http.Client
+	signer *Signer
 	log    *zap.Logger
 }
 
-// New makes a server; Run lets it work.
-func New(b *broker.Broker, log *zap.Logger) *Server {
+// New makes a server whose tokens signer signs; Run lets it work.
+func New(b *broker.Broker, signer *Signer, log *zap.Logger) *Server {
 	transport := &http.Transport{MaxIdleConnsPerHost: maxWindow, IdleConnTimeout: time.Minute}
-	return &Server{broker: b, log: log, client: &http.Client{
+	return &Server{broker: b, signer: signer, log: log, client: &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -83,7 +84,7 @@ func (s *Server) reconcile(ctx context.Context, group *sync.WaitGroup, pushed ma
 		own, stop := context.WithCancel(ctx)
 		done := make(chan struct{})
 		pushed[sub] = running{stop: stop, done: done}
-		p := &pusher{sub: sub, client: s.client, log: s.log}
+		p := &pusher{sub: sub, client: s.client, signer: s.signer, log: s.log}
 		group.Go(func() {
 			defer close(done)
 			p.run(own)
