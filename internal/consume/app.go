@@ -70,6 +70,7 @@ func New(ctx context.Context, opts Options, log *zap.Logger) (_ *App, err error)
 		Subscription:           a.sub,
 		MaxOutstandingMessages: opts.Concurrency + allowance(opts.Concurrency),
 		MaxOutstandingBytes:    maxOutstandingBytes,
+		Handlers:               a.opts.Concurrency,
 		Streams:                opts.Streams,
 		LeaseExtension:         opts.LeaseExtension,
 		MaxLease:               2*opts.HandlerTimeout + opts.DrainLimit + parkedLease,
@@ -98,12 +99,13 @@ func (a *App) openLetters(ctx context.Context) error {
 }
 
 func (a *App) newFlow() *flow {
-	m := newMetrics(a.registry, a.sub.ID)
+	slots := newSlots(a.opts.Concurrency)
+	m := newMetrics(a.registry, a.sub.ID, slots.held)
 	m.limit.Set(float64(a.opts.Concurrency))
 	log := a.log.Named("flow").With(zap.Stringer("subscription", a.sub))
 	f := &flow{
 		receiver: a.source, handler: a.handler(), drain: a.opts.DrainLimit,
-		slots: make(chan struct{}, a.opts.Concurrency), lot: newLot(allowance(a.opts.Concurrency), m.parked),
+		slots: slots, lot: newLot(allowance(a.opts.Concurrency), m.parked),
 		watch: &watch{limit: a.opts.HandlerTimeout, stuck: m.stuck}, metrics: m, log: log, rarely: sampled(log),
 	}
 	f.rarely = sampled(f.log)

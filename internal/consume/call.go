@@ -3,6 +3,7 @@ package consume
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"spillway/internal/pull"
@@ -11,15 +12,17 @@ import (
 // call is the context of one running handler. It is safe for concurrent use.
 type call struct {
 	parent   context.Context //nolint:containedctx // It is a context itself, and derived from this one.
-	delivery *pull.Delivery
 	deadline time.Time
+	over     atomic.Pointer[error] // why it is done; nil until then
+	watched  atomic.Bool           // someone may wait for the end: then there is more to do at it
 
-	mu    sync.Mutex
-	done  chan struct{} // made when it is first asked for: many handlers never do
-	err   error
-	after map[*func()]struct{}
+	mu     sync.Mutex
+	done   chan struct{} // made when it is first asked for: many handlers never do
+	closed bool
+	after  map[*func()]struct{}
 
 	// Guarded by the watch.
+	delivery   *pull.Delivery // nil after the end: whoever keeps the context need not keep the message
 	in         *queue
 	prev, next *call
 	givenUp    bool
@@ -33,30 +36,41 @@ func (c *call) Value(key any) any { return c.parent.Value(key) }
 
 // Err implements context.Context.
 func (c *call) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err
+	if why := c.over.Load(); why != nil {
+		return *why
+	}
+	return nil
 }
 
 // Done implements context.Context.
 func (c *call) Done() <-chan struct{} {
+	c.watched.Store(true) // Before the end is looked at, and cancel looks after it has set it: one of the two closes.
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.done == nil {
 		c.done = make(chan struct{})
-		if c.err != nil {
-			close(c.done)
-		}
+	}
+	if c.over.Load() != nil {
+		c.close()
 	}
 	return c.done
+}
+
+// close closes done once, if anyone has asked for it. The lock is held.
+func (c *call) close() {
+	if c.done != nil && !c.closed {
+		c.closed = true
+		close(c.done)
+	}
 }
 
 // AfterFunc calls f when the context is done, unless stop is called before. The context package looks for this method:
 // with it, a context that is derived from this one needs no goroutine.
 func (c *call) AfterFunc(f func()) (stop func() bool) {
+	c.watched.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil {
+	if c.over.Load() != nil {
 		go f() // As the package says; it waits for nothing.
 		return func() bool { return false }
 	}
@@ -74,16 +88,12 @@ func (c *call) AfterFunc(f func()) (stop func() bool) {
 }
 
 // cancel ends the context. What AfterFunc holds only passes the end on to derived contexts, so it is called at once.
-func (c *call) cancel(why error) {
-	c.mu.Lock()
-	if c.err != nil {
-		c.mu.Unlock()
+func (c *call) cancel(why *error) {
+	if !c.over.CompareAndSwap(nil, why) || !c.watched.Load() {
 		return
 	}
-	c.err = why
-	if c.done != nil {
-		close(c.done)
-	}
+	c.mu.Lock()
+	c.close()
 	after := c.after
 	c.after = nil
 	c.mu.Unlock()

@@ -16,9 +16,10 @@ import (
 // errDrainLimit cancels the handlers that still run at the drain limit.
 var errDrainLimit = errors.New("the drain limit is reached")
 
-// receiver lends messages until its context is done and returns when all are settled. internal/pull provides it.
+// receiver lends messages until ctx is done and returns when all are settled; what it has not lent by the end of working
+// it gives back. internal/pull provides it.
 type receiver interface {
-	Run(ctx context.Context, handle func(*pull.Delivery)) error
+	Run(ctx, working context.Context, handle func(*pull.Delivery) pull.Fate) error
 }
 
 // deadLetters takes messages that nobody can handle. It returns nil only when the message is safely kept.
@@ -35,7 +36,7 @@ type flow struct {
 	handler  deliver.Handler
 	letters  deadLetters // nil without a topic
 	drain    time.Duration
-	slots    chan struct{}
+	slots    *slots
 	lot      *lot
 	watch    *watch
 	metrics  *metrics
@@ -55,7 +56,7 @@ func (f *flow) run(ctx context.Context) error {
 	var attendants sync.WaitGroup
 	attendants.Go(func() { f.attend(ctx, cancel, over) })
 	attendants.Go(func() { f.watch.run(working) })
-	err := f.receiver.Run(ctx, func(d *pull.Delivery) { f.deliver(working, d) })
+	err := f.receiver.Run(ctx, working, func(d *pull.Delivery) pull.Fate { return f.deliver(working, d) })
 	close(over)
 	cancel(nil)
 	attendants.Wait()
@@ -84,7 +85,7 @@ func (f *flow) attend(ctx context.Context, cancel context.CancelCauseFunc, over 
 			stopping, limit, begin = nil, time.After(f.drain), time.Now()
 			f.beginDrain()
 		case <-limit:
-			f.log.Warn("the drain limit is reached: nacking what still runs", zap.Int("running", len(f.slots)))
+			f.log.Warn("the drain limit is reached: nacking what still runs", zap.Int("running", f.slots.held()))
 			cancel(errDrainLimit)
 			patience = time.After(ackFlush / 2)
 		case now := <-patience:
@@ -96,7 +97,7 @@ func (f *flow) attend(ctx context.Context, cancel context.CancelCauseFunc, over 
 func (f *flow) beginDrain() {
 	f.metrics.draining.Set(1)
 	parked := f.lot.close()
-	f.log.Info("draining", zap.Int("running", len(f.slots)), zap.Int("parked", parked), zap.Duration("limit", f.drain))
+	f.log.Info("draining", zap.Int("running", f.slots.held()), zap.Int("parked", parked), zap.Duration("limit", f.drain))
 }
 
 // giveUp nacks messages whose handlers ignore that their context has ended. Such a handler keeps its slot.
@@ -108,31 +109,17 @@ func (f *flow) giveUp(stuck []*pull.Delivery, why deliver.Reason) {
 	}
 }
 
-// deliver carries one message to the handler and settles it. It blocks until then, but for a parked message.
-func (f *flow) deliver(working context.Context, d *pull.Delivery) {
-	if !f.takeSlot(working) {
-		d.Nack()
-		return
+// deliver carries one message to the handler and returns its fate.
+func (f *flow) deliver(working context.Context, d *pull.Delivery) pull.Fate {
+	if !f.slots.take(working) {
+		return pull.Nacked
 	}
 	verdict, stuck := f.handle(working, d)
-	<-f.slots
-	if !stuck {
-		f.settle(working, d, verdict)
+	f.slots.give()
+	if stuck {
+		return pull.Open // It was decided when the handler was given up.
 	}
-}
-
-// takeSlot waits for a slot. It reports false when working is done, even if there is a slot by then.
-func (f *flow) takeSlot(working context.Context) bool {
-	select {
-	case f.slots <- struct{}{}:
-		if working.Err() == nil {
-			return true
-		}
-		<-f.slots
-		return false
-	case <-working.Done():
-		return false
-	}
+	return f.settle(working, d, verdict)
 }
 
 // handle runs the handler on a slot that is held. It reports whether the handler was given up meanwhile.
@@ -146,7 +133,6 @@ func (f *flow) handle(working context.Context, d *pull.Delivery) (verdict delive
 	}
 	end := time.Now()
 	stuck = f.watch.end(ctx, end)
-	f.metrics.inFlight.Dec()
 	f.metrics.took(verdict.Result, end.Sub(begin))
 	return verdict, stuck
 }
@@ -154,8 +140,7 @@ func (f *flow) handle(working context.Context, d *pull.Delivery) (verdict delive
 // arrived counts a message on its way to the handler.
 func (f *flow) arrived(m *backlog.Message, now time.Time) {
 	f.metrics.received.Inc()
-	f.metrics.inFlight.Inc()
-	f.metrics.last.Set(float64(now.UnixMilli()) / 1e3)
+	f.metrics.last.note(now)
 	f.metrics.age.Observe(max(0, now.Sub(m.PublishTime).Seconds()))
 	if m.DeliveryAttempt > 0 {
 		f.metrics.attempts.Observe(float64(m.DeliveryAttempt))

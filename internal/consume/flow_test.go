@@ -34,7 +34,7 @@ type script struct {
 	acked map[string]bool // by message ID; absent while not settled
 }
 
-func (s *script) Run(ctx context.Context, handle func(*pull.Delivery)) error {
+func (s *script) Run(ctx, _ context.Context, handle func(*pull.Delivery) pull.Fate) error {
 	var open, calls sync.WaitGroup
 	for i := range s.n {
 		id := strconv.Itoa(i + 1)
@@ -46,7 +46,7 @@ func (s *script) Run(ctx context.Context, handle func(*pull.Delivery)) error {
 			open.Done()
 		}
 		d := pull.NewDelivery(backlog.Message{ID: id, Data: []byte("x"), PublishTime: time.Now(), DeliveryAttempt: i + 1}, settle)
-		calls.Go(func() { handle(d) })
+		calls.Go(func() { d.Settle(handle(d)) })
 	}
 	<-ctx.Done()
 	calls.Wait()
@@ -88,11 +88,12 @@ type bench struct {
 
 func newBench(n, concurrency int, h deliver.Handler) *bench {
 	reg := prometheus.NewRegistry()
-	m := newMetrics(reg, "offers")
+	slots := newSlots(concurrency)
+	m := newMetrics(reg, "offers", slots.held)
 	s := &script{n: n, acked: map[string]bool{}}
 	return &bench{source: s, reg: reg, flow: &flow{
 		receiver: s, handler: h, drain: 30 * time.Second,
-		slots: make(chan struct{}, concurrency), lot: newLot(allowance(concurrency), m.parked),
+		slots: slots, lot: newLot(allowance(concurrency), m.parked),
 		watch: &watch{limit: time.Minute, stuck: m.stuck}, metrics: m, log: zap.NewNop(), rarely: zap.NewNop(),
 	}}
 }
@@ -140,12 +141,14 @@ func (b *bench) expectSettled(t *testing.T, want map[string]float64) {
 		t.Errorf("settled (-want +got):\n%s", diff)
 	}
 	for name, g := range map[string]prometheus.Gauge{
-		"in flight": b.metrics.inFlight,
-		"parked":    b.metrics.parked, "draining": b.metrics.draining, "stuck": b.metrics.stuck,
+		"parked": b.metrics.parked, "draining": b.metrics.draining, "stuck": b.metrics.stuck,
 	} {
 		if v := testutil.ToFloat64(g); v != 0 {
 			t.Errorf("%s is %v at the end", name, v)
 		}
+	}
+	if n := b.slots.held(); n != 0 {
+		t.Errorf("%d slots are held at the end", n)
 	}
 }
 

@@ -11,28 +11,27 @@ import (
 	"spillway/internal/pull"
 )
 
-// settle carries the verdict out.
-func (f *flow) settle(working context.Context, d *pull.Delivery, v deliver.Verdict) {
+// settle carries the verdict out and returns what it means for the delivery.
+func (f *flow) settle(working context.Context, d *pull.Delivery, v deliver.Verdict) pull.Fate {
 	if v.Result == deliver.DelayedNack && f.lot.park(v.Delay, d.Nack) {
 		f.count(d, v)
-		return
+		return pull.Open // Parked: it is nacked later.
 	}
 	if v.Result == deliver.DeadLetter {
 		v = f.bury(working, d, v)
 	}
+	fate := pull.Nacked
 	switch v.Result {
 	case deliver.Ack, deliver.Drop, deliver.DeadLetter:
-		d.Ack()
+		fate = pull.Acked
 	case deliver.DelayedNack: // The lot is full or closed: the slot matters more than the delay.
 		v.Result = deliver.Nack
-		d.Nack()
 	case deliver.Nack:
-		d.Nack()
 	default: // A handler without a verdict has not handled the message.
 		v.Result, v.Reason = deliver.Nack, deliver.Error
-		d.Nack()
 	}
 	f.count(d, v)
+	return fate
 }
 
 // bury publishes a dead letter. Only when that has succeeded may the message be acked.
@@ -58,10 +57,6 @@ func sampled(log *zap.Logger) *zap.Logger {
 }
 
 func (f *flow) count(d *pull.Delivery, v deliver.Verdict) {
-	if v.Result == deliver.Ack && v.Reason == deliver.OK {
-		f.metrics.acked.Inc()
-		return
-	}
 	if v.Result == deliver.Ack && v.Reason == deliver.OK {
 		f.metrics.acked.Inc()
 		return

@@ -46,7 +46,7 @@ func (a *App) state() statusPage {
 		{"stream", verdict(a.source.Ready())},
 		{"handlers", verdict(a.flow.watch.check(time.Now()))},
 		{"taking messages", verdict(a.notDraining())},
-		{"in flight", fmt.Sprintf("%d of %d", len(a.flow.slots), a.opts.Concurrency)},
+		{"in flight", fmt.Sprintf("%d of %d", a.flow.slots.held(), a.opts.Concurrency)},
 	}}
 }
 

@@ -19,6 +19,7 @@ type watch struct {
 	stuck prometheus.Gauge // handlers that were given up
 
 	mu      sync.Mutex
+	spare   []call
 	running queue     // in the order of their deadlines
 	overdue queue     // cancelled, and still running
 	last    time.Time // when a handler last ended, or began while none ran
@@ -26,18 +27,31 @@ type watch struct {
 
 // begin returns the context of the handler that is given d at now: done at the limit, or with parent.
 func (w *watch) begin(parent context.Context, d *pull.Delivery, now time.Time) *call {
-	c := &call{parent: parent, delivery: d, deadline: now.Add(w.limit)}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	c := w.next()
+	c.parent, c.delivery, c.deadline = parent, d, now.Add(w.limit)
 	if w.running.first == nil && w.overdue.first == nil {
 		w.last = now
 	}
-	if err := parent.Err(); err != nil { // run has ended, or is about to.
-		c.err = err
+	if parent.Err() != nil { // run has ended, or is about to.
+		err := parent.Err()
+		c.over.Store(&err)
 		w.overdue.push(c)
 		return c
 	}
 	w.running.push(c)
+	return c
+}
+
+// next returns a call that was never used. They are made many at a time, which costs less than each by itself. The lock is
+// held.
+func (w *watch) next() *call {
+	if len(w.spare) == 0 {
+		w.spare = make([]call, 32)
+	}
+	c := &w.spare[0]
+	w.spare = w.spare[1:]
 	return c
 }
 
@@ -47,11 +61,12 @@ func (w *watch) end(c *call, now time.Time) (stuck bool) {
 	w.mu.Lock()
 	w.last = now
 	c.in.remove(c)
+	c.delivery = nil
 	if stuck = c.givenUp; stuck {
 		w.stuck.Dec()
 	}
 	w.mu.Unlock()
-	c.cancel(context.Canceled)
+	c.cancel(&context.Canceled)
 	return stuck
 }
 
@@ -80,7 +95,7 @@ func (w *watch) expire(now time.Time, why error) time.Duration {
 		}
 		w.running.remove(c)
 		w.overdue.push(c)
-		c.cancel(why)
+		c.cancel(&why)
 	}
 	return w.limit
 }

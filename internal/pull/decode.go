@@ -3,6 +3,7 @@ package pull
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 	"unsafe"
@@ -16,25 +17,23 @@ import (
 var errResponse = errors.New("malformed StreamingPullResponse")
 
 // response is a StreamingPullResponse without what the engine does not read. Its strings and payloads share the memory
-// of the encoded response, which lives as long as any of them.
+// of the encoded response, which lives as long as any of them. It may be decoded into again: the items of the last time
+// are left alone.
 type response struct {
-	messages []pulled
+	items []item // with their ack IDs and messages
 	// properties says whether the response carries the subscription's properties.
 	properties, ordered, exactlyOnce bool
-}
-
-// pulled is one ReceivedMessage.
-type pulled struct {
-	ackID   string
-	message backlog.Message
-	stamp   timestamp // the publish time as it was encoded
+	// attributes has room for those of all messages, so that they cost one allocation.
+	attributes []backlog.Attribute
 }
 
 // decode reads an encoded StreamingPullResponse, which must not be changed afterwards. It accepts what proto.Unmarshal
 // accepts and reads the same from it; FuzzDecode holds the two against each other. The field numbers are those of
 // google/pubsub/v1/pubsub.proto.
 func (r *response) decode(b []byte) error {
-	r.messages = make([]pulled, 0, countField(b, 1))
+	n := countField(b, 1)
+	each := (len(r.attributes) + len(r.items)) / max(1, len(r.items)) // A guess from the last time, rounded up.
+	*r = response{items: make([]item, 0, n), attributes: make([]backlog.Attribute, 0, n*each)}
 	for len(b) > 0 {
 		f, n := nextField(b)
 		if n < 0 {
@@ -44,8 +43,8 @@ func (r *response) decode(b []byte) error {
 		var err error
 		switch {
 		case f.is(1, protowire.BytesType):
-			r.messages = append(r.messages, pulled{})
-			err = r.messages[len(r.messages)-1].decode(f.bytes)
+			r.items = append(r.items, item{})
+			err = r.decodeReceived(&r.items[len(r.items)-1], f.bytes)
 		case f.is(4, protowire.BytesType):
 			r.properties = true
 			err = r.decodeProperties(f.bytes)
@@ -78,7 +77,9 @@ func (r *response) decodeProperties(b []byte) error {
 	return nil
 }
 
-func (m *pulled) decode(b []byte) error {
+// decodeReceived reads a ReceivedMessage.
+func (r *response) decodeReceived(it *item, b []byte) error {
+	var message []byte
 	for len(b) > 0 {
 		f, n := nextField(b)
 		if n < 0 {
@@ -88,20 +89,27 @@ func (m *pulled) decode(b []byte) error {
 		var err error
 		switch {
 		case f.is(1, protowire.BytesType):
-			m.ackID, err = f.text()
+			it.ackID, err = f.text()
+		case f.is(2, protowire.BytesType) && message == nil:
+			message = f.bytes
 		case f.is(2, protowire.BytesType):
-			err = m.decodeMessage(f.bytes)
+			// A message that comes in parts is what their concatenation says, if the parts are well-formed.
+			err = r.decodeMessage(&backlog.Message{}, message)
+			message = slices.Concat(message, f.bytes)
 		case f.is(3, protowire.VarintType):
-			m.message.DeliveryAttempt = int(int32(f.number)) //nolint:gosec // An int32 on the wire is a truncated varint.
+			it.delivery.DeliveryAttempt = int(int32(f.number)) //nolint:gosec // An int32 on the wire is a truncated varint.
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return r.decodeMessage(&it.delivery.Message, message)
 }
 
-func (m *pulled) decodeMessage(b []byte) error {
+// decodeMessage reads a PubsubMessage.
+func (r *response) decodeMessage(m *backlog.Message, b []byte) error {
+	var published timestamp
+	attributes := len(r.attributes)
 	for len(b) > 0 {
 		f, n := nextField(b)
 		if n < 0 {
@@ -111,27 +119,30 @@ func (m *pulled) decodeMessage(b []byte) error {
 		var err error
 		switch {
 		case f.is(1, protowire.BytesType):
-			m.message.Data = f.bytes
+			m.Data = f.bytes
 		case f.is(2, protowire.BytesType):
-			err = m.decodeAttribute(f.bytes)
+			err = r.decodeAttribute(attributes, f.bytes)
 		case f.is(3, protowire.BytesType):
-			m.message.ID, err = f.text()
+			m.ID, err = f.text()
 		case f.is(4, protowire.BytesType):
-			err = m.stamp.decode(f.bytes) // A field that comes twice is merged.
-			m.message.PublishTime = time.Unix(m.stamp.seconds, m.stamp.nanos).UTC()
+			err = published.decode(f.bytes) // A field that comes twice is merged.
+			m.PublishTime = time.Unix(published.seconds, published.nanos).UTC()
 		case f.is(5, protowire.BytesType):
-			m.message.OrderingKey, err = f.text()
+			m.OrderingKey, err = f.text()
 		}
 		if err != nil {
 			return err
 		}
 	}
+	if end := len(r.attributes); end > attributes {
+		m.Attributes = r.attributes[attributes:end:end]
+	}
 	return nil
 }
 
-// decodeAttribute reads one entry of the map.
-func (m *pulled) decodeAttribute(b []byte) error {
-	var key, value string
+// decodeAttribute reads one entry of the map of a message, whose attributes begin at first.
+func (r *response) decodeAttribute(first int, b []byte) error {
+	var a backlog.Attribute
 	for len(b) > 0 {
 		f, n := nextField(b)
 		if n < 0 {
@@ -141,21 +152,20 @@ func (m *pulled) decodeAttribute(b []byte) error {
 		var err error
 		switch {
 		case f.is(1, protowire.BytesType):
-			key, err = f.text()
+			a.Key, err = f.text()
 		case f.is(2, protowire.BytesType):
-			value, err = f.text()
+			a.Value, err = f.text()
 		}
 		if err != nil {
 			return err
 		}
 	}
-	for i := range m.message.Attributes { // The last one counts. There are at most 100.
-		if m.message.Attributes[i].Key == key {
-			m.message.Attributes[i].Value = value
-			return nil
-		}
+	own := r.attributes[first:]
+	if i := slices.IndexFunc(own, func(o backlog.Attribute) bool { return o.Key == a.Key }); i >= 0 {
+		own[i] = a // Of entries with the same key the last one counts.
+		return nil
 	}
-	m.message.Attributes = append(m.message.Attributes, backlog.Attribute{Key: key, Value: value})
+	r.attributes = append(r.attributes, a)
 	return nil
 }
 

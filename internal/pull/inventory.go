@@ -6,28 +6,34 @@ import (
 	"time"
 )
 
-// item is one message on loan. Its fields are guarded by the inventory's lock, but for delivery and settler, which never
-// change. The items of one response stand in one array.
+// item is one message on loan. Its fields are guarded by the inventory's lock, but for delivery, ordered and born, which
+// never change. The items of one response stand in one array.
 type item struct {
 	delivery Delivery
-	settler  *settler
+	home     *inventory
 	ackID    string // the newest one: a redelivery while the message is here replaces it
-	key      string // ordering key; empty when order does not matter
-	size     int
 	born     time.Time
 	due      time.Time // when the lease is to be extended next; zero when no longer
-	fate     fate
-	again    bool // redelivered after its ack was sent: the new ack ID is to be acked too
+	ordered  bool      // its ordering key matters
+	lent     bool      // its handler has begun
+	again    bool      // redelivered after its ack was sent: the new ack ID is to be acked too
+	fate     Fate
 }
 
-// fate is what has been decided about an item.
-type fate int
+// key returns the item's ordering key, empty when order does not matter.
+func (it *item) key() string {
+	if !it.ordered {
+		return ""
+	}
+	return it.delivery.OrderingKey
+}
 
-const (
-	open fate = iota
-	acked
-	nacked
-)
+// settle implements owner.
+func (it *item) settle(f Fate) {
+	it.home.mu.Lock()
+	defer it.home.mu.Unlock()
+	it.home.settle(it, f)
+}
 
 // inventory holds every message from its receipt until its settlement is confirmed. It is safe for concurrent use.
 type inventory struct {
@@ -36,21 +42,23 @@ type inventory struct {
 	items  map[string]*item
 	open   int // items that are not decided yet
 	bytes  int // their payload
+	over   bool
 	pool   *pool
+	out    outbox
 	// queues holds, for each ordering key that has a message out, those that wait behind it.
 	queues map[string][]*item
 	// blocks holds the ordering keys whose nacked message has not come back yet.
 	blocks map[string]*block
 }
 
-func newInventory(p *pool) *inventory {
-	in := &inventory{pool: p, items: map[string]*item{}, queues: map[string][]*item{}, blocks: map[string]*block{}}
+// newInventory returns an inventory that has up to handlers messages handled at once, and a batch of settlements sent
+// without waiting for more.
+func newInventory(handlers, batch int, handle func(*item) Fate) *inventory {
+	in := &inventory{items: map[string]*item{}, queues: map[string][]*item{}, blocks: map[string]*block{}, out: newOutbox(batch)}
 	in.change = sync.NewCond(&in.mu)
+	in.pool = newPool(&in.mu, handlers, handle, in.settle)
 	return in
 }
-
-// settle implements owner.
-func (it *item) settle(_ *Delivery, ack bool) { it.settler.settle(it, ack) }
 
 // add takes received messages in, in their order, and returns how many are new.
 func (in *inventory) add(items ...*item) (fresh int) {
@@ -69,21 +77,24 @@ func (in *inventory) add(items ...*item) (fresh int) {
 // ack ID is renewed. One that was nacked is new: its redelivery may outrun the answer to the nack.
 func (in *inventory) admit(it *item) bool {
 	if here, ok := in.items[it.delivery.ID]; ok {
-		if here.fate != nacked {
-			here.ackID, here.again = it.ackID, here.fate == acked
+		if here.fate != Nacked {
+			here.ackID, here.again = it.ackID, here.fate == Acked
 			return false
 		}
 	}
-	if it.key != "" && in.hold(it) {
+	if it.ordered && !in.over && in.hold(it) {
 		return true
 	}
 	in.items[it.delivery.ID] = it
 	in.open++
-	in.bytes += it.size
-	if it.key != "" && !in.turn(it) {
-		return true
+	in.bytes += len(it.delivery.Data)
+	switch key := it.key(); {
+	case in.over:
+		in.decide(it, Nacked)
+	case key != "" && !in.turn(key, it):
+	default:
+		in.pool.put(it)
 	}
-	in.pool.put(it)
 	return true
 }
 
@@ -94,44 +105,53 @@ func (in *inventory) forget(it *item) {
 	}
 }
 
-// settle notes an item's fate and returns the items that share it: after a nack, those of its
-// ordering key that wait behind it, because the server delivers them anew in order. After an ack the next of the key is
-// ready.
-func (in *inventory) settle(it *item, ack bool) []*item {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.decide(it, ack)
-	if it.key == "" {
-		return nil
+// settle decides an item's fate, unless it is decided already. A nack takes the items of its ordering key along that wait
+// behind it, because the server delivers them anew in order; after an ack the next of the key is ready. The lock is held.
+func (in *inventory) settle(it *item, f Fate) {
+	if f == Open || it.fate != Open {
+		return
 	}
-	waiting := in.queues[it.key]
-	if !ack || len(waiting) == 0 {
-		delete(in.queues, it.key)
+	in.decide(it, f)
+	key := it.key()
+	if key == "" {
+		return
 	}
-	if !ack {
-		in.blocks[it.key] = &block{nacked: it, first: []string{it.delivery.ID}}
+	waiting := in.queues[key]
+	if f == Acked && len(waiting) > 0 {
+		in.queues[key] = waiting[1:]
+		in.pool.put(waiting[0])
+		return
+	}
+	delete(in.queues, key)
+	if f == Nacked {
+		in.blocks[key] = &block{nacked: it, first: []string{it.delivery.ID}}
 		for _, w := range waiting {
-			in.decide(w, false)
+			in.decide(w, Nacked)
 		}
-		return waiting
 	}
-	if len(waiting) == 0 {
-		return nil
-	}
-	in.queues[it.key] = waiting[1:]
-	in.pool.put(waiting[0])
-	return nil
 }
 
-// decide notes an item's fate, from which on it takes no room in the window.
-func (in *inventory) decide(it *item, ack bool) {
-	it.fate = nacked
-	if ack {
-		it.fate = acked
-	}
+// decide notes an item's fate, from which on it takes no room in the window, and has it sent. The lock is held.
+func (in *inventory) decide(it *item, f Fate) {
+	it.fate = f
 	in.open--
-	in.bytes -= it.size
+	in.bytes -= len(it.delivery.Data)
+	in.out.put(it)
 	in.change.Broadcast()
+}
+
+// giveBack nacks everything whose handler has not begun, and whatever is still received.
+func (in *inventory) giveBack() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.over = true
+	in.pool.ready = nil
+	clear(in.queues)
+	for _, it := range in.items {
+		if it.fate == Open && !it.lent {
+			in.decide(it, Nacked)
+		}
+	}
 }
 
 // remove forgets items whose settlement was confirmed or given up at now. It keeps and returns those that were redelivered
@@ -146,7 +166,10 @@ func (in *inventory) remove(items []*item, now time.Time) (again []*item) {
 			again = append(again, it)
 		default:
 			in.forget(it)
-			if b := in.blocks[it.key]; b != nil && b.nacked == it {
+			if !it.ordered {
+				continue
+			}
+			if b := in.blocks[it.key()]; b != nil && b.nacked == it {
 				b.until = now.Add(blockTime)
 			}
 		}
@@ -223,8 +246,8 @@ func (in *inventory) takeDue(now time.Time, next, oldest time.Duration) (due []*
 	defer in.mu.Unlock()
 	for _, it := range in.items {
 		switch {
-		case it.due.IsZero() || it.due.After(now) || it.fate == nacked:
-		case now.Sub(it.born) > oldest && it.fate == open:
+		case it.due.IsZero() || it.due.After(now) || it.fate == Nacked:
+		case now.Sub(it.born) > oldest && it.fate == Open:
 			it.due = time.Time{}
 			expired++
 		default:
@@ -233,6 +256,13 @@ func (in *inventory) takeDue(now time.Time, next, oldest time.Duration) (due []*
 		}
 	}
 	return due, expired
+}
+
+// trim ends goroutines that no handler needs.
+func (in *inventory) trim() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.pool.trim()
 }
 
 // retryLease makes leases due again at once, after an extension failed.

@@ -6,12 +6,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"spillway/internal/backlog"
 )
 
 // received makes an item as a stream would: a message with an ordering key under an ack ID.
 func received(id, ackID, key string) *item {
-	it := &item{ackID: ackID, key: key, size: 10, born: time.Now(), due: time.Now()}
-	it.delivery.ID = id
+	it := &item{ackID: ackID, ordered: key != "", born: time.Now(), due: time.Now()}
+	it.delivery.Message = backlog.Message{ID: id, OrderingKey: key, Data: make([]byte, 10)}
 	return it
 }
 
@@ -28,9 +30,22 @@ func expectNext(t *testing.T, in *inventory, want ...string) {
 	}
 }
 
+// expectNacked takes the nacks that are to be sent.
+func expectNacked(t *testing.T, in *inventory, want ...string) {
+	t.Helper()
+	_, nacks := in.out.take()
+	var got []string
+	for _, it := range nacks {
+		got = append(got, it.delivery.ID)
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("nacked are %v, want %v", got, want)
+	}
+}
+
 func TestARedeliveryIsNotHandledTwice(t *testing.T) {
 	t.Run("while the message is out only its ack ID is renewed", func(t *testing.T) {
-		in := newInventory(newPool(0, nil))
+		in := newInventory(0, 100, nil)
 		first := received("m", "ack-1", "")
 		if in.add(first) != 1 || in.add(received("m", "ack-2", "")) != 0 {
 			t.Fatal("the first must be new and the second not")
@@ -41,10 +56,10 @@ func TestARedeliveryIsNotHandledTwice(t *testing.T) {
 		}
 	})
 	t.Run("after an ack it is acked under its new ID too", func(t *testing.T) {
-		in := newInventory(newPool(0, nil))
+		in := newInventory(0, 100, nil)
 		it := received("m", "ack-1", "")
 		in.add(it)
-		in.settle(it, true)
+		in.settle(it, Acked)
 		if in.add(received("m", "ack-2", "")) != 0 {
 			t.Fatal("an acked message is not handled again")
 		}
@@ -56,11 +71,11 @@ func TestARedeliveryIsNotHandledTwice(t *testing.T) {
 		}
 	})
 	t.Run("after a nack it is a new message, even before the nack is confirmed", func(t *testing.T) {
-		in := newInventory(newPool(0, nil))
+		in := newInventory(0, 100, nil)
 		old := received("m", "ack-1", "")
 		in.add(old)
 		expectNext(t, in, "m")
-		in.settle(old, false)
+		in.settle(old, Nacked)
 		if in.add(received("m", "ack-2", "")) != 1 {
 			t.Fatal("the redelivery of a nacked message is lost")
 		}
@@ -73,17 +88,16 @@ func TestARedeliveryIsNotHandledTwice(t *testing.T) {
 }
 
 func TestOrderingKeys(t *testing.T) {
-	in := newInventory(newPool(0, nil))
+	in := newInventory(0, 100, nil)
 	a1, a2, a3 := received("a1", "1", "a"), received("a2", "2", "a"), received("a3", "3", "a")
 	for _, it := range []*item{a1, a2, received("b1", "4", "b"), a3, received("free", "5", "")} {
 		in.add(it)
 	}
 	expectNext(t, in, "a1", "b1", "free") // One of each key, and whatever has none.
-	in.settle(a1, true)
+	in.settle(a1, Acked)
 	expectNext(t, in, "a2")
-	if followers := in.settle(a2, false); len(followers) != 1 || followers[0] != a3 {
-		t.Fatalf("the nack of a2 must take a3 along, got %v", followers)
-	}
+	in.settle(a2, Nacked)
+	expectNacked(t, in, "a2", "a3") // a3 waits behind a2.
 	expectNext(t, in)
 	// a4 was on its way when a2 was nacked. The server delivers a2, a3 and a4 anew, in order.
 	in.add(received("a4", "6", "a"))
@@ -93,7 +107,7 @@ func TestOrderingKeys(t *testing.T) {
 	in.add(received("a3", "8", "a"))
 	in.add(received("a4", "9", "a"))
 	expectNext(t, in, "a2")
-	in.settle(a2, true)
+	in.settle(a2, Acked)
 	expectNext(t, in, "a3")
 	if len(in.queues["a"]) != 1 {
 		t.Fatalf("a4 waits once, got %d", len(in.queues["a"]))
@@ -101,25 +115,23 @@ func TestOrderingKeys(t *testing.T) {
 }
 
 func TestANackedMessageThatDoesNotComeBackBlocksItsKeyOnlyForAMoment(t *testing.T) {
-	in := newInventory(newPool(0, nil))
+	in := newInventory(0, 100, nil)
 	nacked := time.Now()
 	a1, a2 := received("a1", "1", "a"), received("a2", "2", "a")
 	in.add(a1)
 	expectNext(t, in, "a1")
-	in.settle(a1, false) // Its last attempt: the server dead-letters it.
+	in.settle(a1, Nacked) // Its last attempt: the server dead-letters it.
 	in.add(a2)
-	if held := in.unblock(nacked.Add(time.Hour), false); len(held) != 0 {
-		t.Fatal("until the nack is confirmed the server may send more of the key")
-	}
+	expectNacked(t, in, "a1")
+	in.unblock(nacked.Add(time.Hour), false)
+	expectNacked(t, in) // Until the nack is confirmed the server may send more of the key.
 	begin := nacked.Add(time.Hour)
 	in.remove([]*item{a1}, begin)
 	expectNext(t, in)
-	if held := in.unblock(begin.Add(blockTime-1), false); len(held) != 0 {
-		t.Fatal("too early")
-	}
-	if held := in.unblock(begin.Add(blockTime), false); len(held) != 1 || held[0] != a2 {
-		t.Fatalf("a2 must be nacked, got %v", held)
-	}
+	in.unblock(begin.Add(blockTime-1), false)
+	expectNacked(t, in)
+	in.unblock(begin.Add(blockTime), false)
+	expectNacked(t, in, "a2")
 	in.add(received("a3", "3", "a")) // It was on its way when a2 was nacked.
 	expectNext(t, in)
 	in.add(received("a2", "4", "a"))
@@ -128,26 +140,27 @@ func TestANackedMessageThatDoesNotComeBackBlocksItsKeyOnlyForAMoment(t *testing.
 }
 
 func TestANackedMessageThatComesBackLateGoesAheadOfWhatWasHeld(t *testing.T) {
-	in := newInventory(newPool(0, nil))
+	in := newInventory(0, 100, nil)
 	begin := time.Now()
 	a1, a2 := received("a1", "1", "a"), received("a2", "2", "a")
 	in.add(a1)
 	expectNext(t, in, "a1")
-	in.settle(a1, false) // The subscription's retry policy delays it.
+	in.settle(a1, Nacked) // The subscription's retry policy delays it.
 	in.remove([]*item{a1}, begin)
 	in.add(a2)
-	in.remove(in.unblock(begin.Add(blockTime), false), begin.Add(blockTime))
+	in.unblock(begin.Add(blockTime), false)
+	in.remove([]*item{a2}, begin.Add(blockTime))
 	in.add(received("a1", "3", "a"))
 	expectNext(t, in, "a1")
 }
 
 func TestABlockEndsByItselfWhenNothingWasHeld(t *testing.T) {
-	in := newInventory(newPool(0, nil))
+	in := newInventory(0, 100, nil)
 	begin := time.Now()
 	a1 := received("a1", "1", "a")
 	in.add(a1)
 	expectNext(t, in, "a1")
-	in.settle(a1, false)
+	in.settle(a1, Nacked)
 	in.remove([]*item{a1}, begin)
 	in.unblock(begin.Add(blockTime), false)
 	in.add(received("a2", "2", "a"))
@@ -155,20 +168,53 @@ func TestABlockEndsByItselfWhenNothingWasHeld(t *testing.T) {
 }
 
 func TestWhatIsHeldIsGivenBackWhenReceivingEnds(t *testing.T) {
-	in := newInventory(newPool(0, nil))
+	in := newInventory(0, 100, nil)
 	a1, a2 := received("a1", "1", "a"), received("a2", "2", "a")
 	in.add(a1)
 	expectNext(t, in, "a1")
-	in.settle(a1, false)
+	in.settle(a1, Nacked)
 	in.add(a2)
-	if held := in.unblock(time.Now(), true); len(held) != 1 || held[0] != a2 {
-		t.Fatalf("a2 must be nacked, got %v", held)
+	expectNacked(t, in, "a1")
+	in.unblock(time.Now(), true)
+	expectNacked(t, in, "a2")
+}
+
+func TestWhatWasNotBegunIsGivenBackAtTheEnd(t *testing.T) {
+	in := newInventory(0, 100, nil)
+	running, a1, a2, b1 := received("running", "0", ""), received("a1", "1", "a"), received("a2", "2", "a"), received("b1", "3", "b")
+	in.add(running, a1, a2, b1)
+	running.lent, b1.lent = true, true
+	in.add(received("b2", "4", "b")) // It waits for b1.
+	in.giveBack()
+	_, nacks := in.out.take()
+	if len(nacks) != 3 || running.fate != Open || b1.fate != Open || len(in.pool.ready) != 0 {
+		t.Fatalf("%d nacked, %d ready; the running ones are %v and %v", len(nacks), len(in.pool.ready), running.fate, b1.fate)
+	}
+	in.settle(b1, Acked)
+	in.add(received("late", "5", ""), received("b3", "6", "b"))
+	expectNext(t, in)
+	expectNacked(t, in, "late", "b3")
+}
+
+func TestTheFirstDecisionCounts(t *testing.T) {
+	in := newInventory(0, 100, nil)
+	it := received("m", "ack", "")
+	in.add(it)
+	in.settle(it, Open)
+	if it.fate != Open || in.open != 1 {
+		t.Fatal("Open decides nothing")
+	}
+	in.settle(it, Nacked)
+	in.settle(it, Acked)
+	acks, nacks := in.out.take()
+	if len(acks) != 0 || len(nacks) != 1 || in.open != 0 {
+		t.Fatalf("%d acks, %d nacks, %d open", len(acks), len(nacks), in.open)
 	}
 }
 
 func TestRoomAndEmptiness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := newInventory(newPool(0, nil))
+		in := newInventory(0, 100, nil)
 		a, b := received("a", "1", ""), received("b", "2", "")
 		in.add(a)
 		in.add(b)
@@ -180,7 +226,9 @@ func TestRoomAndEmptiness(t *testing.T) {
 		if closed(room) || closed(empty) {
 			t.Fatal("there is more than the window")
 		}
-		in.settle(a, true)
+		in.mu.Lock()
+		in.settle(a, Acked)
+		in.mu.Unlock()
 		synctest.Wait()
 		if !closed(room) || closed(empty) {
 			t.Fatal("one is decided: there is room, but it is not empty")
@@ -192,7 +240,7 @@ func TestRoomAndEmptiness(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		in := newInventory(newPool(0, nil))
+		in := newInventory(0, 100, nil)
 		in.add(received("a", "1", ""))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})

@@ -28,7 +28,6 @@ type keeper struct {
 	extension time.Duration // what each extension asks for
 	maxLease  time.Duration
 	expired   func(n int)
-	unblock   func(now time.Time, all bool)
 }
 
 // run keeps leases until ctx is done and its calls have ended.
@@ -44,7 +43,8 @@ func (k *keeper) run(ctx context.Context) {
 		case now := <-tick.C:
 			due, expired := k.inventory.takeDue(now, k.extension/2, k.maxLease)
 			k.expired(expired)
-			k.unblock(now, false)
+			k.inventory.unblock(now, false)
+			k.inventory.trim()
 			for chunk := range slices.Chunk(due, maxIDs) {
 				calls.Go(func() { k.extend(ctx, chunk) })
 			}

@@ -23,12 +23,12 @@ const blockTime = 2 * time.Second
 
 // hold keeps an item back while its key is blocked. The message that the key waits for ends the block.
 func (in *inventory) hold(it *item) bool {
-	b, blocked := in.blocks[it.key]
+	b, blocked := in.blocks[it.key()]
 	if !blocked {
 		return false
 	}
 	if slices.Contains(b.first, it.delivery.ID) {
-		delete(in.blocks, it.key)
+		delete(in.blocks, it.key())
 		return false
 	}
 	b.held = append(b.held, it)
@@ -36,18 +36,18 @@ func (in *inventory) hold(it *item) bool {
 }
 
 // turn says whether an item with an ordering key may be handled now; if not, it waits in its place.
-func (in *inventory) turn(it *item) bool {
-	waiting, busy := in.queues[it.key]
+func (in *inventory) turn(key string, it *item) bool {
+	waiting, busy := in.queues[key]
 	if busy {
-		in.queues[it.key] = append(waiting, it)
+		in.queues[key] = append(waiting, it)
 		return false
 	}
-	in.queues[it.key] = nil
+	in.queues[key] = nil
 	return true
 }
 
-// unblock ends the blocks that are over at now, or all of them, and returns what they held, for a nack.
-func (in *inventory) unblock(now time.Time, all bool) (held []*item) {
+// unblock ends the blocks that are over at now, or all of them, and nacks what they held.
+func (in *inventory) unblock(now time.Time, all bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for key, b := range in.blocks {
@@ -59,12 +59,11 @@ func (in *inventory) unblock(now time.Time, all bool) (held []*item) {
 			continue
 		}
 		for _, it := range b.held {
-			it.fate = nacked
+			it.fate = Nacked // It did not count as open.
 			in.items[it.delivery.ID] = it
+			in.out.put(it)
 		}
-		held = append(held, b.held...)
 		b.nacked, b.until, b.held = b.held[0], time.Time{}, nil
 		b.first = append(b.first, b.nacked.delivery.ID)
 	}
-	return held
 }

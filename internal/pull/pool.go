@@ -6,41 +6,44 @@ import "sync"
 // are first needed and woken one after the other: whoever was woken and has taken a message wakes the next, if there is
 // more. A fast handler so keeps few goroutines busy, and a slow one has all of them at work within a moment. Waking one
 // for each message cost a fifth of the engine's CPU.
+//
+// The last to rest is the first to be woken, and those that nobody needed for a while end: the collector walks every
+// stack there is. The pool shares the inventory's lock, so that a message costs one turn at it: its handler's goroutine
+// settles it and takes the next.
 type pool struct {
-	handle func(*item)
+	handle func(*item) Fate
+	settle func(*item, Fate) // called with the lock held
 	limit  int
 
-	mu     sync.Mutex
-	work   sync.Cond
+	mu     *sync.Mutex
 	ready  []*item
-	all    int  // goroutines
-	idle   int  // those that wait
-	waking bool // one was woken or started, and has not taken a message yet
+	idle   []chan struct{} // of the goroutines that rest; closed to end one
+	least  int             // the fewest that rested since the last trim
+	all    int             // goroutines
+	waking bool            // one was woken or started, and has not taken a message yet
 	closed bool
 	ended  sync.WaitGroup
 }
 
-func newPool(limit int, handle func(*item)) *pool {
-	p := &pool{handle: handle, limit: limit}
-	p.work.L = &p.mu
-	return p
+func newPool(mu *sync.Mutex, limit int, handle func(*item) Fate, settle func(*item, Fate)) *pool {
+	return &pool{mu: mu, limit: limit, handle: handle, settle: settle}
 }
 
-// put makes an item ready to be handled. It never blocks.
+// put makes an item ready to be handled. It never blocks. The lock is held.
 func (p *pool) put(it *item) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.ready = append(p.ready, it)
 	p.wake()
 }
 
 // wake gets one more goroutine to work, unless one is on its way already. The lock is held.
 func (p *pool) wake() {
-	switch {
+	switch n := len(p.idle); {
 	case p.waking || len(p.ready) == 0:
-	case p.idle > 0:
+	case n > 0:
 		p.waking = true
-		p.work.Signal()
+		p.idle[n-1] <- struct{}{}
+		p.idle = p.idle[:n-1]
+		p.least = min(p.least, n-1)
 	case p.all < p.limit:
 		p.waking = true
 		p.all++
@@ -48,36 +51,62 @@ func (p *pool) wake() {
 	}
 }
 
-// run handles items until the pool is closed and nothing is ready.
+// run handles items until the pool is closed and nothing is ready, or nobody needs this goroutine any more.
 func (p *pool) run() {
+	alarm := make(chan struct{}, 1)
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.waking = false
-	for {
-		for len(p.ready) == 0 {
-			if p.closed {
-				return
-			}
-			p.idle++
-			p.work.Wait()
-			p.idle--
-			p.waking = false
-		}
+	for p.await(alarm) {
 		it := p.ready[0]
 		p.ready[0] = nil // The array outlives the item.
 		p.ready = p.ready[1:]
+		it.lent = true
 		p.wake()
 		p.mu.Unlock()
-		p.handle(it)
+		fate := p.handle(it)
 		p.mu.Lock()
+		p.settle(it, fate)
 	}
+	p.all--
+	p.mu.Unlock()
+}
+
+// await rests until something is ready, and reports false when the goroutine is to end. The lock is held before and after.
+func (p *pool) await(alarm chan struct{}) bool {
+	for len(p.ready) == 0 {
+		if p.closed {
+			return false
+		}
+		p.idle = append(p.idle, alarm)
+		p.mu.Unlock()
+		_, woken := <-alarm
+		p.mu.Lock()
+		if !woken {
+			return false
+		}
+		p.waking = false
+	}
+	return true
+}
+
+// trim ends half of the goroutines that have rested since the last call, those that have rested longest. The lock is held.
+func (p *pool) trim() {
+	spare := (p.least + 1) / 2
+	for _, alarm := range p.idle[:spare] {
+		close(alarm)
+	}
+	p.idle = append(p.idle[:0], p.idle[spare:]...)
+	p.least = len(p.idle)
 }
 
 // close waits until everything that was put is handled and the goroutines have ended.
 func (p *pool) close() {
 	p.mu.Lock()
 	p.closed = true
-	p.work.Broadcast()
+	for _, alarm := range p.idle {
+		close(alarm)
+	}
+	p.idle = nil
 	p.mu.Unlock()
 	p.ended.Wait()
 }

@@ -9,22 +9,29 @@ import (
 	"time"
 )
 
-func TestPool(t *testing.T) {
-	fill := func(p *pool, n int) {
+// lone returns a pool of its own and a function that fills it.
+func lone(limit int, handle func(*item)) (*pool, func(n int)) {
+	p := newPool(&sync.Mutex{}, limit, func(it *item) Fate { handle(it); return Acked }, func(*item, Fate) {})
+	return p, func(n int) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		for i := range n {
 			p.put(received(strconv.Itoa(i), "ack", ""))
 		}
 	}
+}
+
+func TestPool(t *testing.T) {
 	t.Run("slow handlers all run at once, up to the limit", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var running, most, done atomic.Int64
-			p := newPool(100, func(*item) {
+			p, fill := lone(100, func(*item) {
 				most.Store(max(most.Load(), running.Add(1)))
 				time.Sleep(time.Second)
 				running.Add(-1)
 				done.Add(1)
 			})
-			fill(p, 250)
+			fill(250)
 			synctest.Wait()
 			if n := running.Load(); n != 100 {
 				t.Errorf("%d run, want 100", n)
@@ -36,11 +43,11 @@ func TestPool(t *testing.T) {
 			}
 		})
 	})
-	t.Run("goroutines that wait are used again", func(t *testing.T) {
+	t.Run("goroutines that rest are used again", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			p := newPool(100, func(*item) { time.Sleep(time.Millisecond) })
+			p, fill := lone(100, func(*item) { time.Sleep(time.Millisecond) })
 			for range 50 {
-				fill(p, 3)
+				fill(3)
 				time.Sleep(time.Second)
 			}
 			if p.all != 3 {
@@ -49,18 +56,41 @@ func TestPool(t *testing.T) {
 			p.close()
 		})
 	})
-	t.Run("a handler may put more", func(t *testing.T) {
-		var p *pool
+	t.Run("goroutines that nobody needs end, half of them at a time", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p, fill := lone(100, func(*item) { time.Sleep(time.Millisecond) })
+			fill(100)
+			time.Sleep(time.Second)
+			for _, want := range []int{100, 51, 26, 14, 8, 5, 3, 2, 2} { // 2 are needed; the first trim only begins to count.
+				p.mu.Lock()
+				p.trim()
+				p.mu.Unlock()
+				synctest.Wait()
+				if p.all != want {
+					t.Fatalf("%d goroutines, want %d", p.all, want)
+				}
+				fill(2)
+				time.Sleep(time.Second)
+			}
+			p.close()
+			if p.all != 0 {
+				t.Errorf("%d goroutines are left", p.all)
+			}
+		})
+	})
+	t.Run("what is put while a handler settles is handled", func(t *testing.T) {
 		var done atomic.Int64
 		var all sync.WaitGroup
 		all.Add(1000)
-		p = newPool(4, func(it *item) {
+		var p *pool
+		p = newPool(&sync.Mutex{}, 4, func(*item) Fate { all.Done(); return Acked }, func(it *item, _ Fate) {
 			if done.Add(1) < 1000 {
 				p.put(it)
 			}
-			all.Done()
 		})
-		fill(p, 1)
+		p.mu.Lock()
+		p.put(received("m", "ack", ""))
+		p.mu.Unlock()
 		all.Wait()
 		p.close()
 		if done.Load() != 1000 {
@@ -71,15 +101,12 @@ func TestPool(t *testing.T) {
 
 func BenchmarkPool(b *testing.B) {
 	var done sync.WaitGroup
-	p := newPool(1000, func(*item) { done.Done() })
+	p, fill := lone(1000, func(*item) { done.Done() })
 	defer p.close()
-	it := received("m", "ack", "")
 	b.ReportAllocs()
 	for b.Loop() {
 		done.Add(100)
-		for range 100 {
-			p.put(it)
-		}
+		fill(100)
 		done.Wait()
 	}
 }

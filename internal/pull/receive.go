@@ -24,10 +24,10 @@ const (
 )
 
 // receive opens one stream after the other on a line, until ctx is done and the last one has ended.
-func (s *Subscriber) receive(ctx context.Context, l *line, in *inventory, set *settler) {
+func (s *Subscriber) receive(ctx context.Context, l *line, in *inventory) {
 	for wait := firstWait; ctx.Err() == nil; {
 		begin := time.Now()
-		err := s.attempt(ctx, l, in, set)
+		err := s.attempt(ctx, l, in)
 		if ctx.Err() != nil {
 			return
 		}
@@ -75,7 +75,7 @@ func passing(err error) bool {
 
 // attempt receives on one stream. Unless one is open already by that measure, it first makes sure that the subscription
 // exists, so that readiness and the error's words do not hang on how a server refuses a stream.
-func (s *Subscriber) attempt(ctx context.Context, l *line, in *inventory, set *settler) error {
+func (s *Subscriber) attempt(ctx context.Context, l *line, in *inventory) error {
 	if s.Ready() != nil {
 		verified, err := s.look(ctx)
 		if err != nil {
@@ -83,7 +83,7 @@ func (s *Subscriber) attempt(ctx context.Context, l *line, in *inventory, set *s
 		}
 		s.state.begin(verified)
 	}
-	return s.session(ctx, l, in, set)
+	return s.session(ctx, l, in)
 }
 
 // look asks for the subscription once and reports whether it was seen to exist. That these credentials may not see it

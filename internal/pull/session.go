@@ -34,17 +34,17 @@ type session struct {
 	*Subscriber
 	stream grpc.ClientStream
 	in     *inventory
-	set    *settler
 	heard  *hearing
 	stall  *stall
 	end    context.CancelCauseFunc // ends the stream
 	// What the server last said of the subscription; it may change while the stream is open. Used by read alone.
 	ordered, exactlyOnce bool
+	taken                []*item // read's, used again for each response
 }
 
 // session receives on one stream until it ends. When ctx is done it asks the server to end it, and takes in what is on
 // its way.
-func (s *Subscriber) session(ctx context.Context, l *line, in *inventory, set *settler) error {
+func (s *Subscriber) session(ctx context.Context, l *line, in *inventory) error {
 	return l.call(func(c *client) error {
 		life, end := context.WithCancelCause(context.WithoutCancel(ctx))
 		defer end(nil)
@@ -59,7 +59,7 @@ func (s *Subscriber) session(ctx context.Context, l *line, in *inventory, set *s
 		if s.missed.Swap(false) {
 			s.log.Info("the stream is open again")
 		}
-		n := &session{Subscriber: s, stream: stream, in: in, set: set, heard: &hearing{}, end: end, stall: newStall(time.Now(), s.opts.LeaseExtension)}
+		n := &session{Subscriber: s, stream: stream, in: in, heard: &hearing{}, end: end, stall: newStall(time.Now(), s.opts.LeaseExtension)}
 		// A failed SendMsg only says that the stream has ended; RecvMsg says why.
 		_ = stream.SendMsg(n.first())
 		var parts sync.WaitGroup
@@ -90,39 +90,41 @@ func (n *session) share(window int) int64 {
 
 // read takes in responses until the stream ends, which is always with an error.
 func (n *session) read(ctx context.Context) error {
+	var r response
 	for {
 		n.heard.listen()
-		var r response
 		if err := n.stream.RecvMsg(&r); err != nil {
 			return fmt.Errorf("receiving: %w", err)
 		}
-		if n.stall.beat(time.Now()) {
+		now := time.Now()
+		if n.stall.beat(now) {
 			n.end(errStalled) // The stream is read to its end, by which it is known to be closed.
 			continue
 		}
-		if n.heard.hear(len(r.messages) == 0) {
+		if n.heard.hear(len(r.items) == 0) {
 			n.pings.Store(true)
 		}
-		n.take(ctx, &r)
+		n.take(ctx, &r, now)
 		n.in.waitRoom(ctx, n.opts.MaxOutstandingMessages, n.opts.MaxOutstandingBytes)
 	}
 }
 
 // take brings the messages of one response into the inventory, in their order.
-func (n *session) take(ctx context.Context, r *response) {
+func (n *session) take(ctx context.Context, r *response, now time.Time) {
 	if r.properties {
 		n.ordered, n.exactlyOnce = r.ordered, r.exactlyOnce
 	}
-	now := time.Now()
-	array, items := make([]item, len(r.messages)), make([]*item, len(r.messages))
-	for i := range r.messages {
-		n.lend(&array[i], &r.messages[i], now)
-		items[i] = &array[i]
+	n.taken = n.taken[:0]
+	for i := range r.items {
+		it := &r.items[i]
+		it.delivery.owner, it.home, it.born, it.due, it.ordered = it, n.in, now, now, n.ordered && it.delivery.OrderingKey != ""
+		n.taken = append(n.taken, it)
 	}
 	if n.exactlyOnce {
-		items = confirm(ctx, n, items, n.opts.LeaseExtension)
+		n.in.add(confirm(ctx, n, n.taken, n.opts.LeaseExtension)...)
+		return
 	}
-	n.in.add(items...)
+	n.in.add(n.taken...)
 }
 
 // confirm keeps those messages whose receipt the server confirms: with exactly-once delivery only they are this
@@ -161,20 +163,11 @@ func behind(items, gone []*item) []*item {
 		lost[it] = true
 	}
 	return slices.DeleteFunc(slices.Clone(items), func(it *item) bool {
-		if lost[it] && it.key != "" {
-			keys[it.key] = true
+		if lost[it] && it.ordered {
+			keys[it.key()] = true
 		}
-		return lost[it] || keys[it.key]
+		return lost[it] || it.ordered && keys[it.key()]
 	})
-}
-
-// lend makes it the item of a received message, ready to be handed out.
-func (n *session) lend(it *item, m *pulled, now time.Time) {
-	it.ackID, it.size, it.born, it.due, it.settler = m.ackID, len(m.message.Data), now, now, n.set
-	if n.ordered {
-		it.key = m.message.OrderingKey
-	}
-	it.delivery.Message, it.delivery.owner = m.message, it
 }
 
 // tend sends the stream's pings, ends it when they are not answered or after a stall, and closes it when ctx is done.

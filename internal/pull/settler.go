@@ -22,60 +22,52 @@ const (
 	longPause  = 5 * time.Second
 )
 
-// settler sends acks and nacks in batches and removes items from the inventory when the server has confirmed them.
-type settler struct {
-	inventory *inventory
-	api       api
-	batch     int // acks that are sent without waiting for more: a fraction of the window
-	lost      func(op string, n int)
-	log       *zap.Logger
-
-	mu    sync.Mutex
+// outbox collects settlements until they are sent. The inventory's lock guards it.
+type outbox struct {
 	acks  []*item
 	nacks []*item
+	batch int           // what is sent without waiting for more: a fraction of the window
 	first chan struct{} // capacity 1: there is something to send
 	full  chan struct{} // capacity 1: there is a batch
 }
 
-func newSettler(in *inventory, a api, window int, lost func(string, int), log *zap.Logger) *settler {
-	return &settler{
-		inventory: in, api: a, batch: min(max(1, window/4), maxIDs), lost: lost, log: log,
-		first: make(chan struct{}, 1), full: make(chan struct{}, 1),
-	}
+func newOutbox(batch int) outbox {
+	return outbox{batch: batch, first: make(chan struct{}, 1), full: make(chan struct{}, 1)}
 }
 
-// settle decides an item's fate and, after a nack, that of the messages that wait behind it. It never blocks.
-func (s *settler) settle(it *item, ack bool) {
-	followers := s.inventory.settle(it, ack)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if ack {
-		s.acks = append(s.acks, it)
+// put takes an item whose fate is decided.
+func (o *outbox) put(it *item) {
+	if it.fate == Acked {
+		o.acks = append(o.acks, it)
 	} else {
-		s.nacks = append(append(s.nacks, it), followers...)
+		o.nacks = append(o.nacks, it)
 	}
-	s.kick()
+	switch len(o.acks) + len(o.nacks) {
+	case o.batch:
+		notify(o.full)
+		fallthrough // A batch may be of one.
+	case 1:
+		notify(o.first)
+	}
 }
 
-// unblock nacks what has waited too long, or at all, behind a nacked message of its ordering key.
-func (s *settler) unblock(now time.Time, all bool) {
-	held := s.inventory.unblock(now, all)
-	if len(held) == 0 {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.nacks = append(s.nacks, held...)
-	s.kick()
+// take empties the outbox. The next acks have room for a batch at once.
+func (o *outbox) take() (acks, nacks []*item) {
+	acks, nacks = o.acks, o.nacks
+	o.acks, o.nacks = make([]*item, 0, min(o.batch, 2*len(acks))), nil
+	return acks, nacks
 }
 
-// kick wakes run. The lock is held.
-func (s *settler) kick() {
-	notify(s.first)
-	if len(s.acks)+len(s.nacks) >= s.batch {
-		notify(s.full)
-	}
+// settler sends acks and nacks in batches and removes items from the inventory when the server has confirmed them.
+type settler struct {
+	inventory *inventory
+	api       api
+	lost      func(op string, n int)
+	log       *zap.Logger
 }
+
+// batchOf is the part of a window that is settled in one request without waiting for more.
+func batchOf(window int) int { return min(max(1, window/4), maxIDs) }
 
 func notify(c chan struct{}) {
 	select {
@@ -93,11 +85,10 @@ func (s *settler) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-s.first:
+		case <-s.inventory.out.first:
 		}
 		s.gather(ctx)
-		acks, nacks := s.take()
-		for op, items := range map[string][]*item{opAck: acks, opNack: nacks} {
+		start := func(op string, items []*item) {
 			for chunk := range slices.Chunk(items, maxIDs) {
 				free <- struct{}{} // Every call is bounded by the settle budget.
 				calls.Go(func() {
@@ -106,6 +97,9 @@ func (s *settler) run(ctx context.Context) {
 				})
 			}
 		}
+		acks, nacks := s.take()
+		start(opAck, acks)
+		start(opNack, nacks)
 	}
 }
 
@@ -114,18 +108,16 @@ func (s *settler) gather(ctx context.Context) {
 	timer := time.NewTimer(flushDelay)
 	defer timer.Stop()
 	select {
-	case <-s.full:
+	case <-s.inventory.out.full:
 	case <-timer.C:
 	case <-ctx.Done():
 	}
 }
 
 func (s *settler) take() (acks, nacks []*item) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	acks, nacks = s.acks, s.nacks
-	s.acks, s.nacks = nil, nil
-	return acks, nacks
+	s.inventory.mu.Lock()
+	defer s.inventory.mu.Unlock()
+	return s.inventory.out.take()
 }
 
 // send settles items, retrying those that may still succeed, and removes each when nothing more can be done for it.

@@ -72,11 +72,12 @@ type lab struct {
 
 func newLab(t *testing.T, n, window int) *lab {
 	t.Helper()
-	in := newInventory(newPool(0, nil))
+	in := newInventory(0, batchOf(window), nil)
 	l := &lab{server: &server{begin: time.Now()}, lost: map[string]int{}}
-	l.settler = newSettler(in, l.server, window, func(op string, n int) { l.lost[op] += n }, zap.NewNop())
+	l.settler = &settler{inventory: in, api: l.server, lost: func(op string, n int) { l.lost[op] += n }, log: zap.NewNop()}
 	for i := range n {
 		it := received(strconv.Itoa(i), "ack-"+strconv.Itoa(i), "")
+		it.home = in
 		in.add(it)
 		l.items = append(l.items, it)
 	}
@@ -101,14 +102,14 @@ func TestAcksShareRequestsButDoNotWaitLong(t *testing.T) {
 		l := newLab(t, 30, 40) // A fraction of the window is 10.
 		defer l.stop()
 		for _, it := range l.items[:10] {
-			l.settle(it, true)
+			it.settle(Acked)
 		}
 		synctest.Wait()
 		l.expectCalls(t, "0s ack 10")
 		for _, it := range l.items[10:13] {
-			l.settle(it, true)
+			it.settle(Acked)
 		}
-		l.settle(l.items[13], false)
+		l.items[13].settle(Nacked)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		slices.Sort(l.calls) // An ack and a nack leave at the same time.
@@ -145,8 +146,8 @@ func TestASettlementIsRetriedByItsCode(t *testing.T) {
 					}
 					return nil
 				}
-				l.settle(l.items[0], true)
-				l.settle(l.items[1], true)
+				l.items[0].settle(Acked)
+				l.items[1].settle(Acked)
 				time.Sleep(10 * time.Second)
 				synctest.Wait()
 				l.expectLeft(t, 0)
@@ -163,7 +164,7 @@ func TestASettlementIsGivenUpAfterItsBudget(t *testing.T) {
 		l := newLab(t, 1, 4)
 		defer l.stop()
 		l.do = func(context.Context, string, int, []string) error { return status.Error(codes.Unavailable, "for ever") }
-		l.settle(l.items[0], true)
+		l.items[0].settle(Acked)
 		time.Sleep(settleBudget - time.Second)
 		synctest.Wait()
 		l.expectLeft(t, 1)
@@ -188,7 +189,7 @@ func TestWhatIsRedeliveredAtTheEndOfItsBudgetGetsAnother(t *testing.T) {
 			l.inventory.add(received("0", "ack-again", "")) // The lease ran out while the server could not be told.
 			return status.Error(codes.Unavailable, "for a while")
 		}
-		l.settle(l.items[0], true)
+		l.items[0].settle(Acked)
 		time.Sleep(settleBudget + 3*longPause)
 		synctest.Wait()
 		l.expectLeft(t, 0)
@@ -218,7 +219,7 @@ func TestExactlyOnceFailuresAreToldApartByAckID(t *testing.T) {
 			return partly(t, map[string]string{"ack-0": "PERMANENT_FAILURE_INVALID_ACK_ID", "ack-1": "TRANSIENT_FAILURE_UNORDERED_ACK_ID"})
 		}
 		for _, it := range l.items {
-			l.settle(it, true)
+			it.settle(Acked)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -266,7 +267,7 @@ func TestARedeliveryBeforeTheAckIsSentNeedsNoSecondAck(t *testing.T) {
 		defer l.stop()
 		var sent []string
 		l.do = func(_ context.Context, _ string, _ int, ids []string) error { sent = append(sent, ids...); return nil }
-		l.settle(l.items[0], true)
+		l.items[0].settle(Acked)
 		l.inventory.add(received("0", "ack-again", ""))
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -294,9 +295,9 @@ func TestLeasesAreKeptWhileAnAckHangs(t *testing.T) {
 		l.do = hang(25 * time.Second)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		keep := &keeper{inventory: l.inventory, api: l.server, extension: time.Minute, maxLease: time.Hour, expired: func(int) {}, unblock: l.unblock}
+		keep := &keeper{inventory: l.inventory, api: l.server, extension: time.Minute, maxLease: time.Hour, expired: func(int) {}}
 		go func() { keep.run(ctx); close(done) }()
-		l.settle(l.items[0], true) // Its lease is kept too, until the ack is confirmed.
+		l.items[0].settle(Acked) // Its lease is kept too, until the ack is confirmed.
 		time.Sleep(62 * time.Second)
 		synctest.Wait()
 		l.expectCalls(t, "0s ack 1", "1s modack 2", "31s modack 1", "1m1s modack 1")
@@ -311,7 +312,7 @@ func TestKeeper(t *testing.T) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), d)
 		defer cancel()
-		keep := &keeper{inventory: l.inventory, api: l.server, extension: time.Minute, maxLease: maxLease, expired: func(n int) { expired += n }, unblock: l.unblock}
+		keep := &keeper{inventory: l.inventory, api: l.server, extension: time.Minute, maxLease: maxLease, expired: func(n int) { expired += n }}
 		keep.run(ctx)
 		return expired
 	}
@@ -355,7 +356,7 @@ func TestKeeper(t *testing.T) {
 				}
 				return nil
 			}
-			l.settle(l.items[0], false)
+			l.items[0].settle(Nacked)
 			run(t, l, time.Hour, 2*time.Second)
 			if !slices.Contains(l.calls, "1s modack 1") {
 				t.Errorf("calls %q", l.calls)

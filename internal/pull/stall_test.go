@@ -27,7 +27,7 @@ func (b *backlogged) RecvMsg(any) error {
 func TestAfterAStallTheStreamIsReadToItsEndAndDropped(t *testing.T) {
 	life, end := context.WithCancelCause(t.Context())
 	n := &session{
-		stream: &backlogged{responses: 1}, in: newInventory(nil), heard: &hearing{}, end: end,
+		stream: &backlogged{responses: 1}, in: newInventory(0, 1, nil), heard: &hearing{}, end: end,
 		stall: newStall(time.Now().Add(-2*time.Minute), time.Minute),
 	}
 	if err := n.read(t.Context()); !errors.Is(err, io.EOF) { // Otherwise it would count as connected for ever.

@@ -20,6 +20,8 @@ type Options struct {
 	// waiting together.
 	MaxOutstandingMessages int
 	MaxOutstandingBytes    int
+	// Handlers is how many messages are handled at once; 0 means the window.
+	Handlers int
 	// Streams is how many streams share the window, each on a connection of its own; 0 means 1, which does for most.
 	Streams int
 	// LeaseExtension is how long a lease lasts unless it is extended, 10 to 600 s: it bridges an outage of that length, and
@@ -49,6 +51,9 @@ type Subscriber struct {
 // NewSubscriber opens no stream yet, but finds credentials: without any its error matches ErrNoCredentials.
 func NewSubscriber(ctx context.Context, opts Options, metrics *Metrics, log *zap.Logger) (*Subscriber, error) {
 	opts.Streams = max(1, opts.Streams)
+	if opts.Handlers == 0 {
+		opts.Handlers = opts.MaxOutstandingMessages
+	}
 	s := &Subscriber{
 		opts: opts, name: opts.Subscription.String(), state: &state{}, metrics: metrics,
 		log:          log.With(zap.Stringer("subscription", opts.Subscription)),
@@ -78,27 +83,28 @@ func NewSubscriber(ctx context.Context, opts Options, metrics *Metrics, log *zap
 func (s *Subscriber) Ready() error { return s.state.ready(time.Now()) }
 
 // Run receives until ctx is done and lends every message to handle, which is called on as many goroutines at once as
-// the window has messages, and may block. After ctx is done it takes no more, and returns when every delivery is
-// settled and the server has confirmed it, or the retries have used up their budget. It retries every error for ever.
-func (s *Subscriber) Run(ctx context.Context, handle func(*Delivery)) error {
-	handlers := newPool(s.opts.MaxOutstandingMessages, func(it *item) { handle(&it.delivery) })
-	in := newInventory(handlers)
+// Options.Handlers says, may block, and returns the message's fate. After ctx is done it takes no more, and returns when
+// every delivery is settled and the server has confirmed it, or the retries have used up their budget. When working is
+// done, what handle was not given yet is nacked. It retries every error for ever.
+func (s *Subscriber) Run(ctx, working context.Context, handle func(*Delivery) Fate) error {
+	in := newInventory(s.opts.Handlers, batchOf(s.opts.MaxOutstandingMessages), func(it *item) Fate { return handle(&it.delivery) })
 	s.in.Store(in)
 	defer s.in.Store(nil)
-	set := newSettler(in, s, s.opts.MaxOutstandingMessages, s.unconfirmed, s.log)
-	keep := &keeper{inventory: in, api: s, extension: s.opts.LeaseExtension, maxLease: s.opts.MaxLease, expired: s.expired, unblock: set.unblock}
+	defer context.AfterFunc(working, in.giveBack)()
+	set := &settler{inventory: in, api: s, lost: s.unconfirmed, log: s.log}
+	keep := &keeper{inventory: in, api: s, extension: s.opts.LeaseExtension, maxLease: s.opts.MaxLease, expired: s.expired}
 	calls, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var parts sync.WaitGroup
 	parts.Go(func() { keep.run(calls) })
 	parts.Go(func() { set.run(calls) })
 	var streams sync.WaitGroup
 	for _, l := range s.lines {
-		streams.Go(func() { s.receive(ctx, l, in, set) })
+		streams.Go(func() { s.receive(ctx, l, in) })
 	}
 	streams.Wait()
-	set.unblock(time.Now(), true) // Nothing comes any more.
+	in.unblock(time.Now(), true) // Nothing comes any more.
 	in.waitEmpty(calls)
-	handlers.close()
+	in.pool.close()
 	stop()
 	parts.Wait()
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -119,7 +120,7 @@ func (w *world) publish(t *testing.T, n, keys int) {
 }
 
 // subscriber runs a subscriber through the emulator at addr. metrics are its own.
-func subscriber(t *testing.T, addr string, window int, handle func(*Delivery)) (*Subscriber, func()) {
+func subscriber(t *testing.T, addr string, window int, handle func(*Delivery) Fate) (*Subscriber, func()) {
 	t.Helper()
 	t.Setenv(EmulatorVariable, addr)
 	s, err := NewSubscriber(t.Context(), Options{
@@ -134,7 +135,7 @@ func subscriber(t *testing.T, addr string, window int, handle func(*Delivery)) (
 			t.Error(err)
 		}
 	})
-	return s, running(t, func(ctx context.Context) error { return s.Run(ctx, handle) })
+	return s, running(t, func(ctx context.Context) error { return s.Run(ctx, context.Background(), handle) })
 }
 
 // eventually waits until ok holds. It polls because the condition is behind a socket.
@@ -195,7 +196,7 @@ func TestEveryMessageIsHandledOnce(t *testing.T) {
 			t.Run(name+" on "+server, func(t *testing.T) {
 				w, e := world(t, change), newEffects()
 				w.publish(t, 2000, 100)
-				s, stop := subscriber(t, w.addr, 200, func(d *Delivery) { e.note(d); d.Ack() })
+				s, stop := subscriber(t, w.addr, 200, func(d *Delivery) Fate { e.note(d); return Acked })
 				eventually(t, "all are handled", func() bool { return e.unique() == 2000 })
 				stop()
 				if n := e.duplicated(); n > 0 {
@@ -224,14 +225,14 @@ func TestStreamsShareTheWindow(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := running(t, func(ctx context.Context) error {
-		return s.Run(ctx, func(d *Delivery) {
+		return s.Run(ctx, context.Background(), func(d *Delivery) Fate {
 			now := out.Add(1)
 			for m := most.Load(); now > m && !most.CompareAndSwap(m, now); m = most.Load() {
 			}
 			<-release
 			out.Add(-1)
 			e.note(d)
-			d.Ack()
+			return Acked
 		})
 	})
 	t.Cleanup(func() { _ = s.Close() })
@@ -251,7 +252,7 @@ func TestOrderHoldsAcrossNacks(t *testing.T) {
 	w.publish(t, 500, 10)
 	var mu sync.Mutex
 	refused, running := map[string]bool{}, map[string]int{}
-	_, stop := subscriber(t, w.addr, 100, func(d *Delivery) {
+	_, stop := subscriber(t, w.addr, 100, func(d *Delivery) Fate {
 		mu.Lock()
 		running[d.OrderingKey]++
 		if running[d.OrderingKey] > 1 {
@@ -260,17 +261,15 @@ func TestOrderHoldsAcrossNacks(t *testing.T) {
 		first := !refused[d.ID]
 		refused[d.ID] = true
 		mu.Unlock()
-		defer func() {
-			mu.Lock()
-			running[d.OrderingKey]--
-			mu.Unlock()
-			if first && d.ID[len(d.ID)-1]%5 == 0 { // A fifth of the messages is refused once.
-				d.Nack()
-				return
-			}
-			e.note(d)
-			d.Ack()
-		}()
+		runtime.Gosched()
+		mu.Lock()
+		running[d.OrderingKey]--
+		mu.Unlock()
+		if first && d.ID[len(d.ID)-1]%5 == 0 { // A fifth of the messages is refused once.
+			return Nacked
+		}
+		e.note(d)
+		return Acked
 	})
 	eventually(t, "all are handled", func() bool { return e.unique() == 500 })
 	stop()
@@ -302,15 +301,14 @@ func TestTheDeliveryAttemptReachesTheHandler(t *testing.T) {
 			w.publish(t, 1, 0)
 			var mu sync.Mutex
 			var attempts []int
-			_, stop := subscriber(t, w.addr, 10, func(d *Delivery) {
+			_, stop := subscriber(t, w.addr, 10, func(d *Delivery) Fate {
 				mu.Lock()
 				defer mu.Unlock()
 				attempts = append(attempts, d.DeliveryAttempt)
 				if len(attempts) < 3 {
-					d.Nack()
-					return
+					return Nacked
 				}
-				d.Ack()
+				return Acked
 			})
 			eventually(t, "three attempts", func() bool { mu.Lock(); defer mu.Unlock(); return len(attempts) == 3 })
 			stop()
@@ -327,13 +325,13 @@ func TestStoppingLeavesNothingLeased(t *testing.T) {
 	e := newEffects()
 	for range 10 {
 		before := e.unique()
-		_, stop := subscriber(t, w.addr, 50, func(d *Delivery) { e.note(d); d.Ack() })
+		_, stop := subscriber(t, w.addr, 50, func(d *Delivery) Fate { e.note(d); return Acked })
 		eventually(t, "it works", func() bool { return e.unique() >= min(before+200, 5000) })
 		stop()
 	}
 	// A lease that was left behind would hold its message for ten seconds: all the rest must come at once.
 	begin := time.Now()
-	_, stop := subscriber(t, w.addr, 50, func(d *Delivery) { e.note(d); d.Ack() })
+	_, stop := subscriber(t, w.addr, 50, func(d *Delivery) Fate { e.note(d); return Acked })
 	eventually(t, "all are handled", func() bool { return e.unique() == 5000 })
 	if took := time.Since(begin); took > 8*time.Second {
 		t.Errorf("the rest came after %s", took)
@@ -425,10 +423,10 @@ func TestCutConnectionsLoseAndRepeatNothing(t *testing.T) {
 	w, e := newWorld(t, func(*pubsubpb.Subscription) {}), newEffects()
 	w.publish(t, 3000, 0)
 	p := newProxy(t, w.addr)
-	_, stop := subscriber(t, p.Addr().String(), 100, func(d *Delivery) {
+	_, stop := subscriber(t, p.Addr().String(), 100, func(d *Delivery) Fate {
 		e.note(d)
 		time.Sleep(5 * time.Millisecond)
-		d.Ack()
+		return Acked
 	})
 	for cut := 1; cut <= 5; cut++ {
 		eventually(t, "it works between the cuts", func() bool { return e.unique() >= 300*cut })
@@ -442,7 +440,7 @@ func TestCutConnectionsLoseAndRepeatNothing(t *testing.T) {
 }
 
 // impatient runs a subscriber whose pings are frequent.
-func impatient(t *testing.T, addr string, handle func(*Delivery)) *Subscriber {
+func impatient(t *testing.T, addr string, handle func(*Delivery) Fate) *Subscriber {
 	t.Helper()
 	t.Setenv(EmulatorVariable, addr)
 	s, err := NewSubscriber(t.Context(), Options{
@@ -454,7 +452,7 @@ func impatient(t *testing.T, addr string, handle func(*Delivery)) *Subscriber {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	s.pingInterval, s.pingAnswer = 200*time.Millisecond, 100*time.Millisecond
-	running(t, func(ctx context.Context) error { return s.Run(ctx, handle) })
+	running(t, func(ctx context.Context) error { return s.Run(ctx, context.Background(), handle) })
 	eventually(t, "a ping is answered", s.pings.Load)
 	return s
 }
@@ -467,7 +465,7 @@ func TestAHalfDeadPathIsFoundByThePing(t *testing.T) {
 	w := newWorld(t, func(*pubsubpb.Subscription) {})
 	p := newProxy(t, w.addr)
 	e := newEffects()
-	s := impatient(t, p.Addr().String(), func(d *Delivery) { e.note(d); d.Ack() })
+	s := impatient(t, p.Addr().String(), func(d *Delivery) Fate { e.note(d); return Acked })
 	p.dead.Store(true)
 	eventually(t, "a second stream is opened", func() bool { return s.opened() == 2 })
 	w.publish(t, 20, 0)
@@ -481,10 +479,10 @@ func TestAHalfDeadPathIsFoundAtAFullWindowAndAcksGoOnAtOnce(t *testing.T) {
 	w := newWorld(t, func(*pubsubpb.Subscription) {})
 	p := newProxy(t, w.addr)
 	e, release := newEffects(), make(chan struct{})
-	s := impatient(t, p.Addr().String(), func(d *Delivery) {
+	s := impatient(t, p.Addr().String(), func(d *Delivery) Fate {
 		e.note(d)
 		<-release
-		d.Ack()
+		return Acked
 	})
 	w.publish(t, 30, 0)
 	eventually(t, "the window is full", func() bool { return e.unique() == 10 })
@@ -505,7 +503,7 @@ func TestClosingUnderARunThatIsNotWaitedForEndsItsCalls(t *testing.T) {
 	w := newWorld(t, func(*pubsubpb.Subscription) {})
 	p := newProxy(t, w.addr)
 	lent := make(chan *Delivery, 1)
-	s := impatient(t, p.Addr().String(), func(d *Delivery) { lent <- d })
+	s := impatient(t, p.Addr().String(), func(d *Delivery) Fate { lent <- d; return Open })
 	w.publish(t, 1, 0)
 	d := <-lent
 	p.dead.Store(true)
@@ -540,7 +538,7 @@ func TestStoppingDoesNotWaitForAServerThatAcceptsAndSaysNothing(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	s.state.once = true // There was a stream before.
-	stop := running(t, func(ctx context.Context) error { return s.Run(ctx, func(d *Delivery) { d.Ack() }) })
+	stop := running(t, func(ctx context.Context) error { return s.Run(ctx, context.Background(), func(*Delivery) Fate { return Acked }) })
 	eventually(t, "a stream is being opened", func() bool { l := s.lines[0]; l.mu.Lock(); defer l.mu.Unlock(); return l.current.calls > 0 })
 	begin := time.Now()
 	stop()

@@ -27,8 +27,8 @@ func consume(ctx context.Context, o peer.Options) error {
 	if err != nil {
 		return fmt.Errorf("making the subscriber: %w", err)
 	}
-	return sub.Run(ctx, func(d *pull.Delivery) {
+	return sub.Run(ctx, ctx, func(*pull.Delivery) pull.Fate {
 		o.Handle(ctx)
-		d.Ack()
+		return pull.Acked
 	})
 }
