@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"spillway/internal/config"
+	"spillway/internal/flagfile"
 )
 
 // The exit codes of every program.
@@ -88,7 +89,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	help := fmt.Sprintf("see %s --help", cmd.CommandPath())
 	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		f := invalid.GetFlag()
-		kind, cure := kindOf(f)
+		kind, cure := flagfile.Kind(f)
 		return &config.Error{Key: "--" + f.Name, Value: invalid.GetValue(), Problem: "is not a valid " + kind, Cure: cure}
 	}
 	if missing, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
@@ -108,23 +109,6 @@ func flagError(cmd *cobra.Command, err error) error {
 		cure = "did you mean --" + near + "?"
 	}
 	return &config.Error{Key: "--" + unknown.GetSpecifiedName(), Problem: "there is no such flag", Cure: cure}
-}
-
-// kindOf names what a flag takes, and what to give instead of a value that it does not.
-func kindOf(f *pflag.Flag) (kind, cure string) {
-	switch kind = f.Value.Type(); kind {
-	case "int", "int64":
-		return "whole number", "give one such as 10"
-	case "uint64":
-		return "whole number", "give one from 0 up, such as 10"
-	case "float64":
-		return "number", "give one such as 10 or 0.5"
-	case "duration":
-		return kind, "give one such as 500ms, 30s or 5m"
-	case "bool":
-		return kind, "give true or false"
-	}
-	return "value", "give the " + strings.ReplaceAll(f.Usage, "`", "")
 }
 
 func exitCode(err error) int {
