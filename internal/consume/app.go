@@ -123,7 +123,11 @@ func (a *App) handler() deliver.Handler {
 		return a.opts.Work
 	}
 	endpoint, _ := parseTarget(a.opts.Target)
-	a.target = deliver.NewTarget(endpoint, a.sub, a.opts.Concurrency)
+	opts := deliver.TargetOptions{URL: endpoint, Format: a.opts.Format, Subscription: a.sub, EventSource: a.opts.EventSource, Concurrency: a.opts.Concurrency}
+	if a.opts.TargetHealth != "" {
+		opts.Health, _ = parseTarget(a.opts.TargetHealth)
+	}
+	a.target = deliver.NewTarget(opts)
 	return a.target
 }
 

@@ -2,6 +2,7 @@ package consume_test
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,15 @@ func TestValidateNamesTheFlagAndTheCure(t *testing.T) {
 		{"work without its handler", func(o *consume.Options) { o.Work.Duration = time.Second }, "go with --handler=work only"},
 		{"an impossible error rate", func(o *consume.Options) { o.Target, o.Handler, o.Work = "", "work", deliver.Work{ErrorRate: 2} }, `--work-error-rate "2"`},
 		{"a dead-letter subscription", func(o *consume.Options) { o.DeadLetterTopic = "projects/p/subscriptions/s" }, "--dead-letter-topic"},
+		{"an unknown format", func(o *consume.Options) { o.Format = "json" }, `--format "json": is not a format; use wrapped, unwrapped or cloudevents`},
+		{"a format without a target", func(o *consume.Options) { o.Target, o.Handler, o.Format = "", "discard", "unwrapped" }, `--format "unwrapped": goes with --target only`},
+		{"an event source without events", func(o *consume.Options) { o.EventSource = "//pubsub.googleapis.com/projects/p/topics/t" }, "--event-source"},
+		{"an event source that is no URI", func(o *consume.Options) { o.Format, o.EventSource = "cloudevents", "%zz" }, `--event-source "%zz": is not a URI reference`},
+		{"a health URL without a host", func(o *consume.Options) { o.TargetHealth = "http:///healthz" }, `--target-health "http:///healthz": has no host`},
+		{"a health URL without a target", func(o *consume.Options) { o.Target, o.Handler, o.TargetHealth = "", "discard", "http://h/" }, `--target-health "http://h/": goes with --target only`},
+		{"a negative rate", func(o *consume.Options) { o.MaxRate = -1 }, `--max-rate "-1": is out of range`},
+		{"a rate that is no number", func(o *consume.Options) { o.MaxRate = math.NaN() }, `--max-rate "NaN": is out of range`},
+		{"a rate too low for its window", func(o *consume.Options) { o.MaxRate = 0.1 }, `--max-rate "0.1": is so low that messages would wait for their turn longer than 5m0s; give --concurrency=25 or less`},
 		{"an unknown log level", func(o *consume.Options) { o.Logging.Level = "loud" }, `--log-level "loud"`},
 	}
 	for _, tt := range tests {

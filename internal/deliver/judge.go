@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -14,6 +15,9 @@ const VerdictHeader = "Spillway-Verdict"
 // maxDelay bounds a delayed nack: the longest back-off that a subscription's own retry policy may have.
 const maxDelay = 10 * time.Minute
 
+// maxDetail bounds the reason that a target gives, in bytes: what an attribute of a dead letter may hold.
+const maxDetail = 1024
+
 // judge reads the verdict from an answer. The statuses that ack are Pub/Sub's own for push endpoints,
 // https://cloud.google.com/pubsub/docs/push#receive_push; everything else is a nack, a 4xx too.
 func judge(resp *http.Response, now time.Time) Verdict {
@@ -26,16 +30,37 @@ func judge(resp *http.Response, now time.Time) Verdict {
 		return Verdict{Result: Ack, Reason: OK, Detail: status}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		if delay := retryAfter(resp.Header.Get("Retry-After"), now); delay > 0 {
-			return Verdict{Result: DelayedNack, Reason: Error, Detail: status, Delay: delay}
+			return Verdict{Result: DelayedNack, Reason: reasonOf(resp.StatusCode), Detail: status, Delay: delay}
 		}
 	}
-	return Verdict{Result: Nack, Reason: Error, Detail: status}
+	return Verdict{Result: Nack, Reason: reasonOf(resp.StatusCode), Detail: status}
+}
+
+// reasonOf is the reason of a status that does not ack.
+func reasonOf(status int) Reason {
+	switch status {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return Unavailable
+	}
+	switch status / 100 {
+	case 1:
+		return Status1xx
+	case 2:
+		return Status2xx
+	case 3:
+		return Status3xx
+	case 4:
+		return Status4xx
+	case 5:
+		return Status5xx
+	}
+	return StatusOther
 }
 
 // asked reads the verdict header. A value that is not known is a nack: nothing is ended by a typing error.
 func asked(value string) Verdict {
 	word, why, _ := strings.Cut(value, ";")
-	v := Verdict{Reason: Error, Detail: utf8Text(strings.TrimSpace(why))}
+	v := Verdict{Reason: Asked, Detail: detail(strings.TrimSpace(why))}
 	switch strings.ToLower(strings.TrimSpace(word)) {
 	case "drop":
 		v.Result = Drop
@@ -47,11 +72,12 @@ func asked(value string) Verdict {
 	return v
 }
 
-// utf8Text reads a header's text, which is UTF-8 or ISO 8859-1 (RFC 9110, section 5.5).
-func utf8Text(s string) string {
+// detail reads a header's text, which is UTF-8 or ISO 8859-1 (RFC 9110, section 5.5), and keeps the beginning of it.
+func detail(s string) string {
 	if utf8.ValidString(s) {
-		return s
+		return strings.ToValidUTF8(s[:min(len(s), maxDetail)], "")
 	}
+	s = s[:min(len(s), maxDetail/2)] // Each byte may become two.
 	runes := make([]rune, 0, len(s))
 	for i := range len(s) {
 		runes = append(runes, rune(s[i]))
@@ -62,8 +88,11 @@ func utf8Text(s string) string {
 // retryAfter reads seconds or an HTTP date (RFC 9110, section 10.2.3), at most maxDelay; 0 when there is nothing to
 // wait for.
 func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+	switch seconds, err := strconv.ParseUint(value, 10, 31); {
+	case err == nil:
 		return min(time.Duration(seconds)*time.Second, maxDelay)
+	case errors.Is(err, strconv.ErrRange):
+		return maxDelay
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return max(0, min(at.Sub(now), maxDelay))

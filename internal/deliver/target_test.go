@@ -2,9 +2,6 @@ package deliver_test
 
 import (
 	"context"
-	"encoding/json"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -13,26 +10,40 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"spillway/internal/backlog"
 	"spillway/internal/deliver"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
 func offers() backlog.Subscription { return backlog.Subscription{Project: "shop", ID: "offers"} }
 
-// handle sends one message to a server with the given handler and returns the verdict.
-func handle(t *testing.T, ctx context.Context, m *backlog.Message, h http.Handler) deliver.Verdict {
+func parse(t testing.TB, text string) *url.URL {
 	t.Helper()
-	server := httptest.NewServer(h)
-	defer server.Close()
-	endpoint, err := url.Parse(server.URL + "/offers?source=pubsub")
+	u, err := url.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := deliver.NewTarget(endpoint, offers(), 1)
+	return u
+}
+
+// targetAt returns a target that posts to a URL.
+func targetAt(t testing.TB, endpoint string, change ...func(*deliver.TargetOptions)) *deliver.Target {
+	t.Helper()
+	o := deliver.TargetOptions{URL: parse(t, endpoint), Subscription: offers(), Concurrency: 1}
+	for _, c := range change {
+		c(&o)
+	}
+	target := deliver.NewTarget(o)
+	t.Cleanup(target.Close)
+	return target
+}
+
+// handle sends one message to a server with the given handler and returns the verdict.
+func handle(t *testing.T, ctx context.Context, m *backlog.Message, h http.Handler, change ...func(*deliver.TargetOptions)) deliver.Verdict {
+	t.Helper()
+	server := httptest.NewServer(h)
+	defer server.Close()
+	target := targetAt(t, server.URL+"/offers?source=pubsub", change...)
 	defer target.Close()
 	return target.Handle(ctx, m)
 }
@@ -46,86 +57,77 @@ func answer(status int, headers ...string) http.Handler {
 	})
 }
 
-func TestTheBodyIsPubSubsWrappedPushFormat(t *testing.T) {
-	full := &backlog.Message{
-		ID: "136969346945", Data: []byte("Hello <Pub/Sub> & all"), Attributes: backlog.Attributes{{Key: "key", Value: "välue"}},
-		PublishTime: time.Date(2026, 11, 27, 8, 30, 0, 747e6, time.FixedZone("CET", 3600)), OrderingKey: "ean-1", DeliveryAttempt: 3,
-	}
-	bare := &backlog.Message{ID: "1", PublishTime: time.Date(2026, 11, 27, 8, 30, 0, 0, time.UTC)}
-	tests := []struct {
-		name string
-		m    *backlog.Message
-		want map[string]any
-	}{
-		{"everything set", full, map[string]any{
-			"message": map[string]any{
-				"attributes": map[string]any{"key": "välue"}, "data": "SGVsbG8gPFB1Yi9TdWI+ICYgYWxs",
-				"messageId": "136969346945", "message_id": "136969346945",
-				"publishTime": "2026-11-27T07:30:00.747Z", "publish_time": "2026-11-27T07:30:00.747Z", "orderingKey": "ean-1",
-			},
-			"subscription": "projects/shop/subscriptions/offers", "deliveryAttempt": float64(3),
-		}},
-		{"nothing optional", bare, map[string]any{
-			"message": map[string]any{
-				"messageId": "1", "message_id": "1", "publishTime": "2026-11-27T08:30:00Z", "publish_time": "2026-11-27T08:30:00Z",
-			},
-			"subscription": "projects/shop/subscriptions/offers",
-		}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			var got map[string]any
-			var method, contentType, target string
-			v := handle(t, t.Context(), tt.m, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				method, contentType, target = r.Method, r.Header.Get("Content-Type"), r.URL.String()
-				if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
-					t.Error(err)
-				}
-				w.WriteHeader(http.StatusNoContent)
-			}))
-			if v.Result != deliver.Ack {
-				t.Fatalf("verdict %+v", v)
-			}
-			if method != http.MethodPost || contentType != "application/json" || target != "/offers?source=pubsub" {
-				t.Errorf("%s %s with %s", method, target, contentType)
-			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
+func ack(detail string) deliver.Verdict {
+	return deliver.Verdict{Result: deliver.Ack, Reason: deliver.OK, Detail: detail}
+}
+
+func nack(reason deliver.Reason, detail string) deliver.Verdict {
+	return deliver.Verdict{Result: deliver.Nack, Reason: reason, Detail: detail}
+}
+
+func later(reason deliver.Reason, detail string, delay time.Duration) deliver.Verdict {
+	return deliver.Verdict{Result: deliver.DelayedNack, Reason: reason, Detail: detail, Delay: delay}
+}
+
+func ended(result deliver.Result, why string) deliver.Verdict {
+	return deliver.Verdict{Result: result, Reason: deliver.Asked, Detail: why}
 }
 
 func TestVerdictsByAnswer(t *testing.T) {
 	retryAt := time.Now().Add(90 * time.Second).UTC().Format(http.TimeFormat)
+	h := func(pairs ...string) []string { return pairs }
+	says := func(verdict string) []string { return h(deliver.VerdictHeader, verdict) }
+	retry := func(after string) []string { return h("Retry-After", after) }
 	tests := []struct {
 		name    string
 		status  int
 		headers []string
 		want    deliver.Verdict
 	}{
-		{name: "200", status: 200, want: deliver.Verdict{Result: deliver.Ack, Reason: deliver.OK, Detail: "200"}},
-		{name: "201", status: 201, want: deliver.Verdict{Result: deliver.Ack, Reason: deliver.OK, Detail: "201"}},
-		{name: "202", status: 202, want: deliver.Verdict{Result: deliver.Ack, Reason: deliver.OK, Detail: "202"}},
-		{name: "204", status: 204, want: deliver.Verdict{Result: deliver.Ack, Reason: deliver.OK, Detail: "204"}},
-		{name: "203 is not one of Pub/Sub's", status: 203, want: deliver.Verdict{Result: deliver.Nack, Reason: deliver.Error, Detail: "203"}},
-		{name: "a redirect is not followed", status: 302, headers: []string{"Location", "/elsewhere"}, want: deliver.Verdict{Result: deliver.Nack, Reason: deliver.Error, Detail: "302"}},
-		{name: "400 is never an ack", status: 400, want: deliver.Verdict{Result: deliver.Nack, Reason: deliver.Error, Detail: "400"}},
-		{name: "404 is never an ack", status: 404, want: deliver.Verdict{Result: deliver.Nack, Reason: deliver.Error, Detail: "404"}},
-		{name: "500", status: 500, want: deliver.Verdict{Result: deliver.Nack, Reason: deliver.Error, Detail: "500"}},
-		{name: "429 alone", status: 429, want: deliver.Verdict{Result: deliver.Nack, Reason: deliver.Error, Detail: "429"}},
-		{name: "429 with seconds", status: 429, headers: []string{"Retry-After", "7"}, want: deliver.Verdict{Result: deliver.DelayedNack, Reason: deliver.Error, Detail: "429", Delay: 7 * time.Second}},
-		{name: "503 with a bounded delay", status: 503, headers: []string{"Retry-After", "86400"}, want: deliver.Verdict{Result: deliver.DelayedNack, Reason: deliver.Error, Detail: "503", Delay: 10 * time.Minute}},
-		{name: "503 with no delay", status: 503, headers: []string{"Retry-After", "0"}, want: deliver.Verdict{Result: deliver.Nack, Reason: deliver.Error, Detail: "503"}},
-		{name: "503 with a past date", status: 503, headers: []string{"Retry-After", "Fri, 27 Nov 2020 08:00:00 GMT"}, want: deliver.Verdict{Result: deliver.Nack, Reason: deliver.Error, Detail: "503"}},
-		{name: "503 with nonsense", status: 503, headers: []string{"Retry-After", "soon"}, want: deliver.Verdict{Result: deliver.Nack, Reason: deliver.Error, Detail: "503"}},
-		{name: "500 with Retry-After is not a promise", status: 500, headers: []string{"Retry-After", "7"}, want: deliver.Verdict{Result: deliver.Nack, Reason: deliver.Error, Detail: "500"}},
-		{name: "503 with a date", status: 503, headers: []string{"Retry-After", retryAt}, want: deliver.Verdict{Result: deliver.DelayedNack, Reason: deliver.Error, Detail: "503", Delay: 90 * time.Second}},
-		{name: "drop", status: 500, headers: []string{deliver.VerdictHeader, "drop; price is negative"}, want: deliver.Verdict{Result: deliver.Drop, Reason: deliver.Error, Detail: "price is negative"}},
-		{name: "dead-letter", status: 422, headers: []string{deliver.VerdictHeader, "Dead-Letter"}, want: deliver.Verdict{Result: deliver.DeadLetter, Reason: deliver.Error}},
-		{name: "a reason in UTF-8", status: 422, headers: []string{deliver.VerdictHeader, "drop; ungültig"}, want: deliver.Verdict{Result: deliver.Drop, Reason: deliver.Error, Detail: "ungültig"}},
-		{name: "a reason in ISO 8859-1", status: 422, headers: []string{deliver.VerdictHeader, "drop; ung\xfcltig"}, want: deliver.Verdict{Result: deliver.Drop, Reason: deliver.Error, Detail: "ungültig"}},
-		{name: "an unknown verdict ends nothing", status: 200, headers: []string{deliver.VerdictHeader, "dorp"}, want: deliver.Verdict{Result: deliver.Nack, Reason: deliver.Error, Detail: "unknown Spillway-Verdict"}},
+		{"200", 200, nil, ack("200")},
+		{"201", 201, nil, ack("201")},
+		{"202", 202, nil, ack("202")},
+		{"204", 204, nil, ack("204")},
+		{"203 is not one of Pub/Sub's", 203, nil, nack(deliver.Status2xx, "203")},
+		{"205 neither", 205, nil, nack(deliver.Status2xx, "205")},
+		{"206 neither", 206, nil, nack(deliver.Status2xx, "206")},
+		{"301 is not followed", 301, h("Location", "/elsewhere"), nack(deliver.Status3xx, "301")},
+		{"302 is not followed", 302, h("Location", "/elsewhere"), nack(deliver.Status3xx, "302")},
+		{"304 is not an ack", 304, nil, nack(deliver.Status3xx, "304")},
+		{"307 is not followed", 307, h("Location", "/elsewhere"), nack(deliver.Status3xx, "307")},
+		{"308 is not followed", 308, h("Location", "http://127.0.0.1:9/"), nack(deliver.Status3xx, "308")},
+		{"400 is never an ack", 400, nil, nack(deliver.Status4xx, "400")},
+		{"404 is never an ack", 404, nil, nack(deliver.Status4xx, "404")},
+		{"410 is never an ack", 410, nil, nack(deliver.Status4xx, "410")},
+		{"429 alone", 429, nil, nack(deliver.Status4xx, "429")},
+		{"500", 500, nil, nack(deliver.Status5xx, "500")},
+		{"501", 501, nil, nack(deliver.Status5xx, "501")},
+		{"502", 502, nil, nack(deliver.Unavailable, "502")},
+		{"503", 503, nil, nack(deliver.Unavailable, "503")},
+		{"504", 504, nil, nack(deliver.Unavailable, "504")},
+		{"599", 599, nil, nack(deliver.Status5xx, "599")},
+		{"700 is none of HTTP's", 700, nil, nack(deliver.StatusOther, "700")},
+		{"429 with seconds", 429, retry("7"), later(deliver.Status4xx, "429", 7*time.Second)},
+		{"503 with a bounded delay", 503, retry("86400"), later(deliver.Unavailable, "503", 10*time.Minute)},
+		{"503 with more seconds than a number holds", 503, retry("99999999999999999999"), later(deliver.Unavailable, "503", 10*time.Minute)},
+		{"503 with no delay", 503, retry("0"), nack(deliver.Unavailable, "503")},
+		{"503 with a negative delay", 503, retry("-5"), nack(deliver.Unavailable, "503")},
+		{"503 with a fraction", 503, retry("1.5"), nack(deliver.Unavailable, "503")},
+		{"503 with a date", 503, retry(retryAt), later(deliver.Unavailable, "503", 90*time.Second)},
+		{"503 with a past date", 503, retry("Fri, 27 Nov 2020 08:00:00 GMT"), nack(deliver.Unavailable, "503")},
+		{"503 with a date of long ago's form", 503, retry("Friday, 27-Nov-99 08:00:00 GMT"), nack(deliver.Unavailable, "503")},
+		{"503 with nonsense", 503, retry("soon"), nack(deliver.Unavailable, "503")},
+		{"500 with Retry-After is not a promise", 500, retry("7"), nack(deliver.Status5xx, "500")},
+		{"200 with Retry-After is an ack", 200, retry("7"), ack("200")},
+		{"drop, whatever the status", 500, says("drop; price is negative"), ended(deliver.Drop, "price is negative")},
+		{"dead-letter in any case", 422, says("Dead-Letter"), ended(deliver.DeadLetter, "")},
+		{"dead-letter with semicolons in its reason", 422, says(" dead-letter ;a; b "), ended(deliver.DeadLetter, "a; b")},
+		{"dead-letter goes before Retry-After", 503, h(deliver.VerdictHeader, "dead-letter", "Retry-After", "7"), ended(deliver.DeadLetter, "")},
+		{"a reason in UTF-8", 422, says("drop; ungültig"), ended(deliver.Drop, "ungültig")},
+		{"a reason in ISO 8859-1", 422, says("drop; ung\xfcltig"), ended(deliver.Drop, "ungültig")},
+		{"a long reason", 422, says("drop; " + strings.Repeat("ü", 1000)), ended(deliver.Drop, strings.Repeat("ü", 512))},
+		{"an unknown verdict ends nothing", 200, says("dorp"), nack(deliver.Asked, "unknown Spillway-Verdict")},
+		{"an ack is not to be asked for", 500, says("ack"), nack(deliver.Asked, "unknown Spillway-Verdict")},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -140,71 +142,27 @@ func TestVerdictsByAnswer(t *testing.T) {
 	}
 }
 
-// rawTarget answers each connection with reply, byte for byte, and closes it.
-func rawTarget(t *testing.T, reply string) *deliver.Target {
-	t.Helper()
-	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = conn.Read(make([]byte, 4096))
-			_, _ = io.WriteString(conn, reply)
-			_ = conn.Close()
-		}
-	}()
-	t.Cleanup(func() {
-		_ = ln.Close()
-		<-done
-	})
-	target := deliver.NewTarget(&url.URL{Scheme: "http", Host: ln.Addr().String()}, offers(), 1)
-	t.Cleanup(target.Close)
-	return target
-}
-
-func TestVerdictsByWhatHappensOnTheWire(t *testing.T) {
-	tests := []struct {
-		name, reply string
-		want        deliver.Result
-	}{
-		{"102 and nothing more is Pub/Sub's ack", "HTTP/1.1 102 Processing\r\n\r\n", deliver.Ack},
-		{"102, then a failure", "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", deliver.Nack},
-		{"103 and nothing more", "HTTP/1.1 103 Early Hints\r\n\r\n", deliver.Nack},
-		{"closed without an answer", "", deliver.Nack},
-		{"not HTTP", "SSH-2.0-x\r\n", deliver.Nack},
-		{"an answer whose body breaks off is still an answer", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nab", deliver.Ack},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := rawTarget(t, tt.reply).Handle(t.Context(), &backlog.Message{ID: "1"}); got.Result != tt.want {
-				t.Fatalf("got %+v, want %s", got, tt.want)
-			}
-		})
-	}
-}
-
-func TestNoAnswerInTimeIsATimeoutAndARefusalIsAnError(t *testing.T) {
-	stop := make(chan struct{})
+func TestNoAnswerInTimeIsATimeout(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
+	stop := make(chan struct{})
+	defer context.AfterFunc(ctx, func() { close(stop) })()
+	v := handle(t, ctx, &backlog.Message{ID: "1"}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-stop }))
+	if diff := cmp.Diff(nack(deliver.Timeout, "no answer in time"), v); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAMessageThatIsCancelledIsAFailureOfTheConnection(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	stop := make(chan struct{})
 	v := handle(t, ctx, &backlog.Message{ID: "1"}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		go func() { <-ctx.Done(); time.Sleep(10 * time.Millisecond); close(stop) }()
+		context.AfterFunc(ctx, func() { close(stop) })
+		cancel()
 		<-stop
 	}))
-	if v.Result != deliver.Nack || v.Reason != deliver.Timeout {
-		t.Errorf("no answer gave %+v", v)
-	}
-	target := deliver.NewTarget(&url.URL{Scheme: "http", Host: "127.0.0.1:9", RawQuery: "token=secret"}, offers(), 1)
-	v = target.Handle(t.Context(), &backlog.Message{ID: "1"})
-	if v.Result != deliver.Nack || v.Reason != deliver.Error || strings.Contains(v.Detail, "secret") {
-		t.Errorf("a refused connection gave %+v", v)
+	if diff := cmp.Diff(nack(deliver.Connection, "context canceled"), v); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -215,12 +173,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 		_, _ = w.Write(make([]byte, 10<<10))
 	}))
 	defer server.Close()
-	endpoint, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	target := deliver.NewTarget(endpoint, offers(), 1)
-	defer target.Close()
+	target := targetAt(t, server.URL)
 	for range 20 {
 		target.Handle(t.Context(), &backlog.Message{ID: "1"})
 	}

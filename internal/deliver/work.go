@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -39,8 +40,10 @@ func (w Work) Handle(ctx context.Context, m *backlog.Message) Verdict {
 		}
 	}
 	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return Verdict{Result: Nack, Reason: Timeout, Detail: "not done in time"}
 	case ctx.Err() != nil:
-		return failed(ctx, ctx.Err())
+		return Verdict{Result: Nack, Reason: Error, Detail: ctx.Err().Error()}
 	case w.ErrorRate > 0 && rand.Float64() < w.ErrorRate: //nolint:gosec // Synthetic failures need no secrecy.
 		return Verdict{Result: Nack, Reason: Error, Detail: "synthetic failure"}
 	}
