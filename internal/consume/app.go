@@ -53,7 +53,7 @@ type App struct {
 // be valid.
 func New(ctx context.Context, opts Options, log *zap.Logger) (_ *App, err error) {
 	a := &App{opts: opts, registry: prometheus.NewRegistry(), log: log}
-	a.sub = opts.subscription(&config.Errors{})
+	a.sub = opts.subscription(opts.Project, &config.Errors{})
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())

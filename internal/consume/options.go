@@ -1,84 +1,39 @@
 package consume
 
 import (
-	"fmt"
-	"net/url"
 	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
-	"spillway/internal/backlog"
 	"spillway/internal/config"
-	"spillway/internal/deliver"
 	"spillway/internal/logging"
 )
 
 // Options configures the worker. DefaultOptions gives what is shipped.
 type Options struct {
-	// Subscription is projects/P/subscriptions/S, or a short ID in Project.
-	Subscription string
-	Project      string
-	// Target is the URL of the HTTP endpoint that handles messages. Exactly one of Target and Handler is given.
-	Target string
-	// Format is how messages are put into requests to Target.
-	Format deliver.Format
-	// EventSource is the source of CloudEvents; empty names the subscription.
-	EventSource string
-	// TargetHealth is the URL that says whether the target can take messages; empty lets a connection to Target count.
-	TargetHealth string
-	// Handler is a built-in handler: discard or work.
-	Handler string
-	// Work is what the handler "work" does with each message.
-	Work deliver.Work
-	// Concurrency is how many messages are handled at once, 1 to 100000.
-	Concurrency int
-	// MaxRate is how many messages are given to the handler in a second at the most; 0 sets no limit.
-	MaxRate float64
-	// HandlerTimeout bounds the handling of one message.
-	HandlerTimeout time.Duration
-	// LeaseExtension is how long a lease lasts unless it is extended, 10 s to 10 min: leases survive an outage of that
-	// length, and a killed worker's messages wait as long for the next.
-	LeaseExtension time.Duration
-	// Streams is how many StreamingPull streams share the window, 1 to 32.
-	Streams int
+	// Project is that of short IDs.
+	Project string
+	FlowOptions
 	// DrainLimit bounds the time after SIGTERM in which received messages are still worked off.
 	DrainLimit time.Duration
-	// DeadLetterTopic takes the messages that the target marks dead-letter; empty leaves them to the subscription's policy.
-	DeadLetterTopic string
-	Listen          string
-	Logging         logging.Options
+	Listen     string
+	Logging    logging.Options
 }
 
 // DefaultOptions returns the shipped defaults. The project comes from the environment where the platform sets it.
 func DefaultOptions() Options {
 	return Options{
-		Project: os.Getenv("GOOGLE_CLOUD_PROJECT"), Format: deliver.Wrapped, Concurrency: 100, HandlerTimeout: time.Minute,
-		LeaseExtension: time.Minute, Streams: 1, DrainLimit: 30 * time.Second, Listen: ":8080", Logging: logging.DefaultOptions(),
+		Project: os.Getenv("GOOGLE_CLOUD_PROJECT"), FlowOptions: defaultFlow(), DrainLimit: 30 * time.Second, Listen: ":8080",
+		Logging: logging.DefaultOptions(),
 	}
 }
 
 // RegisterFlags binds the options to fs, whose defaults are the current values.
 func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
-	fs.StringVar(&o.Subscription, "subscription", o.Subscription, "subscription to consume: projects/P/subscriptions/S, or a short ID with --project")
-	fs.StringVar(&o.Project, "project", o.Project, "project of a short subscription ID (default $GOOGLE_CLOUD_PROJECT)")
-	fs.StringVar(&o.Target, "target", o.Target, "URL that each message is posted to")
-	fs.StringVar((*string)(&o.Format), "format", string(o.Format), "with --target: wrapped or unwrapped, Pub/Sub's own push formats, or cloudevents, binary mode as Eventarc sends it")
-	fs.StringVar(&o.EventSource, "event-source", o.EventSource, "with --format=cloudevents: the events' source, such as //pubsub.googleapis.com/projects/P/topics/T (default: the subscription's name instead of the topic's)")
-	fs.StringVar(&o.TargetHealth, "target-health", o.TargetHealth, "URL that answers 200 to 299 when the target can take messages; nothing is pulled before (default: a connection to the target counts)")
-	fs.StringVar(&o.Handler, "handler", o.Handler, "built-in handler instead of a target: discard or work")
-	fs.DurationVar(&o.Work.Duration, "work-duration", o.Work.Duration, "with --handler=work: how long each message waits")
-	fs.DurationVar(&o.Work.CPU, "work-cpu", o.Work.CPU, "with --handler=work: how long each message computes on one core")
-	fs.Float64Var(&o.Work.ErrorRate, "work-error-rate", o.Work.ErrorRate, "with --handler=work: share of messages that are nacked, 0 to 1")
-	fs.IntVar(&o.Concurrency, "concurrency", o.Concurrency, "messages handled at once")
-	fs.Float64Var(&o.MaxRate, "max-rate", o.MaxRate, "messages given to the handler in a second at the most; 0 sets no limit")
-	fs.DurationVar(&o.HandlerTimeout, "handler-timeout", o.HandlerTimeout, "longest handling of one message; then it is cancelled and nacked")
-	fs.DurationVar(&o.LeaseExtension, "lease-extension", o.LeaseExtension, "how long a lease lasts unless it is extended, 10s to 10m: bridges an outage, and holds a killed worker's messages back")
-	fs.IntVar(&o.Streams, "streams", o.Streams, "StreamingPull streams that share the window; one does for most")
+	o.registerFlags(fs)
+	fs.StringVar(&o.Project, "project", o.Project, "project of short IDs (default $GOOGLE_CLOUD_PROJECT)")
 	fs.DurationVar(&o.DrainLimit, "drain-limit", o.DrainLimit, "after SIGTERM: how long received messages are worked off before the rest is nacked")
-	fs.StringVar(&o.DeadLetterTopic, "dead-letter-topic", o.DeadLetterTopic, "projects/P/topics/T for messages that the target marks dead-letter (default: nack them, so that the subscription's own policy counts)")
 	fs.StringVar(&o.Listen, "listen", o.Listen, "address of health, metrics and the request path")
 	o.Logging.RegisterFlags(fs)
 }
@@ -86,127 +41,9 @@ func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
 // Validate returns every fault of the options at once, each a config.Error.
 func (o *Options) Validate() error {
 	var errs config.Errors
-	o.subscription(&errs)
-	o.validateHandler(&errs)
-	errs.Check(o.Concurrency >= 1 && o.Concurrency <= 100_000, "--concurrency", o.Concurrency, "is out of range", "give 1 to 100000")
-	o.validateRate(&errs)
-	errs.Check(o.HandlerTimeout >= time.Millisecond && o.HandlerTimeout <= time.Hour, "--handler-timeout", o.HandlerTimeout,
-		"is out of range", "give 1ms to 1h, such as 60s")
-	errs.Check(o.LeaseExtension >= 10*time.Second && o.LeaseExtension <= 10*time.Minute, "--lease-extension", o.LeaseExtension,
-		"is out of range", "give 10s to 10m, such as 60s")
-	errs.Check(o.Streams >= 1 && o.Streams <= 32, "--streams", o.Streams, "is out of range", "give 1 to 32; 1 does for most")
+	o.validate(o.Project, &errs)
 	errs.Check(o.DrainLimit >= 0 && o.DrainLimit <= time.Hour, "--drain-limit", o.DrainLimit, "is out of range", "give 0s to 1h, such as 30s")
-	if o.DeadLetterTopic != "" {
-		_, err := backlog.ParseTopic(o.DeadLetterTopic, o.Project)
-		if err != nil {
-			errs.Add("--dead-letter-topic", o.DeadLetterTopic, err.Error(), "give projects/P/topics/T")
-		}
-	}
 	errs.CheckAddress("--listen", o.Listen, "give host:port or :port")
 	o.Logging.Validate(&errs)
 	return errs.Err()
-}
-
-// subscription returns the parsed subscription, or adds the fault.
-func (o *Options) subscription(errs *config.Errors) backlog.Subscription {
-	const cure = "give projects/P/subscriptions/S, or a short ID with --project"
-	if o.Subscription == "" {
-		errs.Add("--subscription", "", "is required", cure)
-		return backlog.Subscription{}
-	}
-	sub, err := backlog.ParseSubscription(o.Subscription, o.Project)
-	if err != nil {
-		errs.Add("--subscription", o.Subscription, err.Error(), cure)
-	}
-	return sub
-}
-
-func (o *Options) validateHandler(errs *config.Errors) {
-	switch {
-	case o.Target == "" && o.Handler == "":
-		errs.Add("--target", "", "is required", "give the URL that handles messages, or --handler=discard or --handler=work")
-	case o.Target != "" && o.Handler != "":
-		errs.Add("--handler", o.Handler, "excludes --target", "give one of the two")
-	case o.Target != "":
-		if _, err := parseTarget(o.Target); err != "" {
-			errs.Add("--target", redact(o.Target), err, "give an http or https URL with a host, such as http://127.0.0.1:8081/offers")
-		}
-	case o.Handler != "discard" && o.Handler != "work":
-		errs.Add("--handler", o.Handler, "is not a handler", "use discard or work, or --target for your own")
-	}
-	o.validateFormat(errs)
-	if w := o.Work; o.Handler != "work" && w != (deliver.Work{}) {
-		errs.Add("--work-duration, --work-cpu, --work-error-rate", "", "go with --handler=work only", "add it or leave them out")
-	}
-	errs.Check(o.Work.Duration >= 0, "--work-duration", o.Work.Duration, "is negative", "give 0s or more")
-	errs.Check(o.Work.CPU >= 0, "--work-cpu", o.Work.CPU, "is negative", "give 0s or more")
-	errs.Check(o.Work.ErrorRate >= 0 && o.Work.ErrorRate <= 1, "--work-error-rate", o.Work.ErrorRate, "is out of range", "give 0 to 1")
-}
-
-func (o *Options) validateFormat(errs *config.Errors) {
-	errs.Check(o.Format.Valid(), "--format", string(o.Format), "is not a format", "use wrapped, unwrapped or cloudevents")
-	errs.Check(o.Target != "" || !o.Format.Valid() || o.Format == deliver.Wrapped, "--format", string(o.Format), "goes with --target only", "give a target or leave it out")
-	if o.EventSource != "" {
-		_, err := url.Parse(o.EventSource)
-		errs.Check(err == nil, "--event-source", o.EventSource, "is not a URI reference", "give one such as //pubsub.googleapis.com/projects/P/topics/T")
-		errs.Check(o.Format == deliver.CloudEvents, "--event-source", o.EventSource, "goes with --format=cloudevents only", "add it or leave this out")
-	}
-	if o.TargetHealth != "" {
-		if _, err := parseTarget(o.TargetHealth); err != "" {
-			errs.Add("--target-health", redact(o.TargetHealth), err, "give an http or https URL with a host, such as http://127.0.0.1:8081/healthz")
-		}
-		errs.Check(o.Target != "", "--target-health", redact(o.TargetHealth), "goes with --target only", "give a target or leave it out")
-	}
-}
-
-// longestTurn bounds how long a message that is leased may wait for its turn in the rate.
-const longestTurn = 5 * time.Minute
-
-// validateRate also holds the rate against the window: what is leased waits here for its turn, and for no other worker's.
-func (o *Options) validateRate(errs *config.Errors) {
-	if o.MaxRate == 0 {
-		return
-	}
-	if !(o.MaxRate >= 0.01 && o.MaxRate <= 1e6) { // NaN is neither.
-		errs.Add("--max-rate", fmt.Sprint(o.MaxRate), "is out of range", "give 0.01 to 1000000 messages a second; 0 sets no limit")
-		return
-	}
-	if window := o.Concurrency + allowance(o.Concurrency); float64(window)/o.MaxRate > longestTurn.Seconds() {
-		errs.Add("--max-rate", fmt.Sprint(o.MaxRate), "is so low that messages would wait for their turn longer than "+longestTurn.String(),
-			fmt.Sprintf("give --concurrency=%d or less", max(1, int(o.MaxRate*longestTurn.Seconds()/1.2))))
-	}
-}
-
-// parseTarget returns the URL, or what is wrong with it.
-func parseTarget(target string) (*url.URL, string) {
-	u, err := url.Parse(target)
-	switch {
-	case err != nil:
-		return nil, "is not a URL"
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, "is not an http or https URL"
-	case u.Hostname() == "":
-		return nil, "has no host"
-	}
-	if port := u.Port(); port != "" {
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return nil, "has a port that does not exist"
-		}
-	}
-	return u, ""
-}
-
-// redact hides what may be secret in a URL that is shown: password and query.
-func redact(target string) string {
-	if !strings.ContainsAny(target, "@?") {
-		return target
-	}
-	u, err := url.Parse(target)
-	if err != nil {
-		return "a URL that does not parse"
-	}
-	if u.RawQuery != "" {
-		u.RawQuery = "..."
-	}
-	return u.Redacted()
 }
