@@ -17,6 +17,7 @@ type item struct {
 	ordered  bool      // its ordering key matters
 	lent     bool      // its handler has begun
 	again    bool      // redelivered after its ack was sent: the new ack ID is to be acked too
+	replaced bool      // nacked, and here again as another item
 	fate     Fate
 }
 
@@ -76,14 +77,16 @@ func (in *inventory) add(items ...*item) (fresh int) {
 // false for a message that is here already: redelivered on another stream, it must not be handled twice, and only its
 // ack ID is renewed. One that was nacked is new: its redelivery may outrun the answer to the nack.
 func (in *inventory) admit(it *item) bool {
-	if here, ok := in.items[it.delivery.ID]; ok {
-		if here.fate != Nacked {
-			here.ackID, here.again = it.ackID, here.fate == Acked
-			return false
-		}
+	here := in.items[it.delivery.ID]
+	if here != nil && here.fate != Nacked {
+		here.ackID, here.again = it.ackID, here.fate == Acked
+		return false
 	}
 	if it.ordered && !in.over && in.hold(it) {
 		return true
+	}
+	if here != nil {
+		here.replaced = true
 	}
 	in.items[it.delivery.ID] = it
 	in.open++
@@ -100,7 +103,7 @@ func (in *inventory) admit(it *item) bool {
 
 // forget drops an item, unless it was replaced by its redelivery.
 func (in *inventory) forget(it *item) {
-	if in.items[it.delivery.ID] == it {
+	if !it.replaced {
 		delete(in.items, it.delivery.ID)
 	}
 }

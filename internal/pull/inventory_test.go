@@ -154,6 +154,21 @@ func TestANackedMessageThatComesBackLateGoesAheadOfWhatWasHeld(t *testing.T) {
 	expectNext(t, in, "a1")
 }
 
+func TestWhatIsHeldLeavesNothingBehind(t *testing.T) {
+	in := newInventory(0, 100, nil)
+	begin := time.Now()
+	a1, a2, again := received("a1", "1", "a"), received("a2", "2", "a"), received("a2", "3", "a")
+	in.add(a1, a2)
+	in.settle(a1, Nacked) // a2 is nacked with it, and comes again ahead of a1.
+	in.add(again)
+	in.remove([]*item{a1, a2}, begin)
+	in.unblock(begin.Add(blockTime), false)
+	in.remove([]*item{again}, begin)
+	if len(in.items) != 0 || in.open != 0 {
+		t.Fatalf("%d items are left, %d open", len(in.items), in.open)
+	}
+}
+
 func TestABlockEndsByItselfWhenNothingWasHeld(t *testing.T) {
 	in := newInventory(0, 100, nil)
 	begin := time.Now()

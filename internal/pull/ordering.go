@@ -60,6 +60,9 @@ func (in *inventory) unblock(now time.Time, all bool) {
 		}
 		for _, it := range b.held {
 			it.fate = Nacked // It did not count as open.
+			if here := in.items[it.delivery.ID]; here != nil {
+				here.replaced = true
+			}
 			in.items[it.delivery.ID] = it
 			in.out.put(it)
 		}

@@ -31,16 +31,36 @@ func TestPool(t *testing.T) {
 				running.Add(-1)
 				done.Add(1)
 			})
+			p.eager = 4
 			fill(250)
+			synctest.Wait()
+			if n := running.Load(); n != 4 {
+				t.Errorf("%d run at once, want 4", n)
+			}
+			time.Sleep(5 * firstLook) // 8, 16, 32, 64, 100
 			synctest.Wait()
 			if n := running.Load(); n != 100 {
 				t.Errorf("%d run, want 100", n)
 			}
 			begin := time.Now()
 			p.close()
-			if took := time.Since(begin); took != 3*time.Second || done.Load() != 250 || most.Load() != 100 {
+			if took := time.Since(begin); took > 3*time.Second || took < 2900*time.Millisecond || done.Load() != 250 || most.Load() != 100 {
 				t.Errorf("%d done after %s, at most %d at once", done.Load(), took, most.Load())
 			}
+		})
+	})
+	t.Run("fast handlers keep few goroutines busy", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p, fill := lone(10_000, func(*item) { time.Sleep(time.Microsecond) })
+			p.eager = 4
+			for range 50 {
+				fill(10_000)
+				time.Sleep(100 * time.Millisecond)
+			}
+			if p.all != 4 {
+				t.Errorf("%d goroutines", p.all)
+			}
+			p.close()
 		})
 	})
 	t.Run("goroutines that rest are used again", func(t *testing.T) {
@@ -59,6 +79,7 @@ func TestPool(t *testing.T) {
 	t.Run("goroutines that nobody needs end, half of them at a time", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p, fill := lone(100, func(*item) { time.Sleep(time.Millisecond) })
+			p.eager = 100
 			fill(100)
 			time.Sleep(time.Second)
 			for _, want := range []int{100, 51, 26, 14, 8, 5, 3, 2, 2} { // 2 are needed; the first trim only begins to count.
