@@ -84,12 +84,15 @@ func (p *pool) rouse() {
 
 // more doubles the goroutines at work as long as something is ready that they do not come to take.
 func (p *pool) more() {
+	timer := time.NewTimer(firstLook)
+	defer timer.Stop()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for pause := firstLook; len(p.ready) > 0 && p.busy() < p.limit; pause = min(2*pause, lastLook) {
 		before := p.taken
 		p.mu.Unlock()
-		time.Sleep(pause)
+		timer.Reset(pause)
+		<-timer.C
 		p.mu.Lock()
 		if n := p.busy(); p.taken-before < n { // Less than one for each: they wait for something.
 			for range min(n, len(p.ready)) {

@@ -26,10 +26,11 @@ const (
 // receive opens one stream after the other on a line, until ctx is done and the last one has ended.
 func (s *Subscriber) receive(ctx context.Context, l *line, in *inventory) {
 	for wait := firstWait; ctx.Err() == nil; {
+		s.valve.await(ctx)
 		begin := time.Now()
-		err := s.attempt(ctx, l, in)
-		if ctx.Err() != nil {
-			return
+		err := s.valve.whileOpen(ctx, func(ctx context.Context) error { return s.attempt(ctx, l, in) })
+		if paused, _ := s.valve.state(); paused || ctx.Err() != nil {
+			continue
 		}
 		if time.Since(begin) > healthyAfter {
 			wait = firstWait

@@ -37,10 +37,11 @@ func (s *state) opened(now time.Time) {
 	s.since = now
 }
 
+// received notes a response: whoever sends one has opened a stream.
 func (s *state) received() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.verified = true
+	s.verified, s.once, s.lost = true, true, nil
 }
 
 func (s *state) closed() {

@@ -41,6 +41,7 @@ type Subscriber struct {
 	pings   atomic.Bool               // the server has answered a ping: from then on it is held to it
 	in      atomic.Pointer[inventory] // while Run runs
 	missed  atomic.Bool               // people were told that there is no stream
+	valve   *valve
 	// Tests shorten these two.
 	pingInterval, pingAnswer time.Duration
 
@@ -56,8 +57,8 @@ func NewSubscriber(ctx context.Context, opts Options, metrics *Metrics, log *zap
 	}
 	s := &Subscriber{
 		opts: opts, name: opts.Subscription.String(), state: &state{}, metrics: metrics,
-		log:          log.With(zap.Stringer("subscription", opts.Subscription)),
-		pingInterval: pingInterval, pingAnswer: pingAnswer,
+		log:   log.With(zap.Stringer("subscription", opts.Subscription)),
+		valve: newValve(), pingInterval: pingInterval, pingAnswer: pingAnswer,
 	}
 	dial, err := credentials(ctx)
 	if err != nil {

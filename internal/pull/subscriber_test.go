@@ -538,7 +538,9 @@ func TestStoppingDoesNotWaitForAServerThatAcceptsAndSaysNothing(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	s.state.once = true // There was a stream before.
-	stop := running(t, func(ctx context.Context) error { return s.Run(ctx, context.Background(), func(*Delivery) Fate { return Acked }) })
+	stop := running(t, func(ctx context.Context) error {
+		return s.Run(ctx, context.Background(), func(*Delivery) Fate { return Acked })
+	})
 	eventually(t, "a stream is being opened", func() bool { l := s.lines[0]; l.mu.Lock(); defer l.mu.Unlock(); return l.current.calls > 0 })
 	begin := time.Now()
 	stop()
