@@ -1,0 +1,312 @@
+package consume
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"go.uber.org/zap"
+
+	"spillway/internal/deliver"
+	"spillway/internal/pull"
+)
+
+// gate stands before the handler. While the breaker is not closed it holds messages back, which keep their leases, and pauses
+// receiving; it checks the target and lets messages through again. What is held too long it gives back, because the target
+// of another worker may be well. Without a check it is always open and costs nothing.
+type gate struct {
+	check func(context.Context) error // nil: the handler is no target
+	pause func(bool)                  // of receiving
+	hold  time.Duration               // for which messages are held at first
+	began time.Time
+	log   *zap.Logger
+	gateMetrics
+
+	// What every message touches, without the lock. The state is the number of changes of the phase so far, doubled, and 1 more
+	// while the breaker is closed.
+	state atomic.Uint64
+	calm  atomic.Bool  // nothing would change if a message worked
+	alive atomic.Int64 // when a message last worked, in nanoseconds since began
+
+	mu      sync.Mutex
+	breaker *breaker
+	busy    bool          // the one message of the trial is under way
+	held    int           // messages that wait
+	round   int           // how often what was held has been given back
+	until   time.Time     // when what is held is given back; zero while nothing is
+	left    time.Time     // when the breaker was last closed
+	changed chan struct{} // closed and made anew whenever those who wait have to look again
+	wake    chan struct{} // capacity 1: run has to look again
+	paused  bool          // what was last told to receiving
+}
+
+func newGate(check func(context.Context) error, pause func(bool), hold time.Duration, m gateMetrics, log *zap.Logger) *gate {
+	now := time.Now()
+	g := &gate{
+		check: check, pause: pause, hold: hold, began: now, log: log, gateMetrics: m,
+		breaker: newBreaker(now, check != nil), left: now, changed: make(chan struct{}), wake: make(chan struct{}, 1),
+	}
+	g.calm.Store(g.breaker.calm())
+	g.show()
+	if g.breaker.phase != closed {
+		g.setPaused(true)
+	}
+	return g
+}
+
+// pass is leave to give one message to the handler.
+type pass struct {
+	state uint64
+	trial bool
+}
+
+// enter waits until a message may be handled. It reports false when the message is to be given back instead: it was held too
+// long, or working is done.
+func (g *gate) enter(working context.Context) (pass, bool) {
+	if state := g.state.Load(); state&1 == 1 {
+		return pass{state: state}, true
+	}
+	return g.wait(working)
+}
+
+// open says whether a pass is still good: a message that waited for something else meanwhile may have to wait here again.
+func (g *gate) open(p pass) bool { return p.trial || g.state.Load() == p.state }
+
+func (g *gate) wait(working context.Context) (p pass, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.count(1)
+	defer g.count(-1)
+	for round := g.round; ; {
+		switch {
+		case g.breaker.phase == closed:
+			return pass{state: g.state.Load()}, true
+		case g.breaker.phase == trial && !g.busy:
+			g.busy = true
+			return pass{state: g.state.Load(), trial: true}, true
+		case g.round != round || working.Err() != nil:
+			return pass{}, false
+		}
+		changed := g.changed
+		g.mu.Unlock()
+		select {
+		case <-changed:
+		case <-working.Done():
+		}
+		g.mu.Lock()
+	}
+}
+
+// count notes a message that begins or ceases to wait. The lock is held.
+func (g *gate) count(n int) {
+	g.held += n
+	g.heldMessages.Set(float64(g.held))
+	switch {
+	case g.held == 0:
+		g.until = time.Time{}
+		notify(g.wake)
+	case g.until.IsZero():
+		g.until = time.Now().Add(g.breaker.holdFor(g.hold))
+		notify(g.wake)
+	}
+}
+
+// leave notes at now what became of the message that had the pass.
+func (g *gate) leave(p pass, d *pull.Delivery, v deliver.Verdict, now time.Time) {
+	if g.check == nil {
+		return
+	}
+	o := outcomeOf(v)
+	if o == alive && !p.trial && g.calm.Load() {
+		g.alive.Store(int64(now.Sub(g.began)))
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	before := g.breaker.phase
+	if last := g.began.Add(time.Duration(g.alive.Load())); last.After(g.breaker.last) {
+		g.breaker.last = last
+	}
+	if p.trial {
+		g.busy = false
+		g.lookAgain()
+	}
+	if p.state == g.state.Load() {
+		g.breaker.note(now, o, d.ID, d.DeliveryAttempt, string(v.Reason)+": "+v.Detail)
+	} else {
+		g.breaker.noteLate(now, o, string(v.Reason)+": "+v.Detail)
+	}
+	if before == closed && g.breaker.phase != closed {
+		g.pauses.WithLabelValues(string(v.Reason)).Inc()
+	}
+	g.publish(before)
+}
+
+// publish makes it known when the breaker's phase is not what it was before. The lock is held.
+func (g *gate) publish(before phase) {
+	g.calm.Store(g.breaker.calm())
+	if g.breaker.phase == before {
+		return
+	}
+	g.show()
+	g.lookAgain()
+	g.tell(before)
+}
+
+// show makes a new state of the breaker's phase.
+func (g *gate) show() {
+	state, paused := (g.state.Load()>>1+1)<<1, 1.0
+	if g.breaker.phase == closed {
+		state, paused = state+1, 0
+	}
+	g.state.Store(state)
+	g.pausedNow.Set(paused)
+}
+
+// tell logs that messages are held back, and that they are not any more.
+func (g *gate) tell(before phase) {
+	switch {
+	case before == closed:
+		g.left = time.Now()
+		g.log.Warn("the target does not take messages: they are held back", zap.String("cause", g.breaker.cause))
+	case g.breaker.phase == closed:
+		g.log.Info("the target takes messages", zap.Duration("after", time.Since(g.left).Round(time.Millisecond)))
+	}
+}
+
+// lookAgain lets everybody who waits, and run, look at the state again. The lock is held.
+func (g *gate) lookAgain() {
+	close(g.changed)
+	g.changed = make(chan struct{})
+	notify(g.wake)
+}
+
+// forgo gives a pass back that was not used.
+func (g *gate) forgo(p pass, d *pull.Delivery) {
+	g.leave(p, d, deliver.Verdict{Reason: deliver.Shutdown}, time.Now())
+}
+
+// notify sends without waiting: one signal that is not taken yet is enough.
+func notify(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// run checks the target, pauses receiving and gives back what is held too long, until ctx is done.
+func (g *gate) run(ctx context.Context) {
+	if g.check == nil {
+		return
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-g.wake:
+		case <-timer.C:
+		}
+		next, check := g.step(time.Now())
+		if check {
+			g.checked(ctx)
+			next = 0
+		}
+		timer.Reset(next)
+	}
+}
+
+// idle is how long run waits when nothing is to be done; it is woken before.
+const idle = time.Minute
+
+// step gives back what is held too long at now and pauses or resumes receiving. It returns how long it is until the next one,
+// and whether the target is to be checked first.
+func (g *gate) step(now time.Time) (next time.Duration, check bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	next = idle
+	if !g.until.IsZero() {
+		if left := g.until.Sub(now); left > 0 {
+			next = left
+		} else {
+			g.round++
+			g.breaker.rounds++
+			g.until = time.Time{} // Set anew by the next who waits.
+			g.lookAgain()
+		}
+	}
+	// During a trial there is no need for more as long as something is held.
+	phase := g.breaker.phase
+	g.setPaused(phase == opened || phase == trial && g.paused && (g.held > 0 || g.busy))
+	if phase != opened {
+		return next, false
+	}
+	left := g.breaker.due.Sub(now)
+	return min(next, left), left <= 0
+}
+
+// setPaused tells receiving. The lock is held, but in newGate.
+func (g *gate) setPaused(paused bool) {
+	if paused != g.paused {
+		g.paused = paused
+		g.pause(paused)
+	}
+}
+
+func (g *gate) checked(ctx context.Context) {
+	err := g.check(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	result := "ok"
+	if err != nil {
+		result = "failed"
+	}
+	g.checks.WithLabelValues(result).Inc()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	before := g.breaker.phase
+	g.breaker.checked(time.Now(), err)
+	g.publish(before)
+}
+
+// ready returns nil while the target takes messages, else why not.
+func (g *gate) ready() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.breaker.phase != opened {
+		return nil
+	}
+	return fmt.Errorf("it does not take messages: %s", g.breaker.cause)
+}
+
+// gateMetrics are the series of a gate.
+type gateMetrics struct {
+	pausedNow    prometheus.Gauge
+	heldMessages prometheus.Gauge
+	pauses       *prometheus.CounterVec // by reason
+	checks       *prometheus.CounterVec // by result
+}
+
+func newGateMetrics(reg prometheus.Registerer) gateMetrics {
+	f := promauto.With(reg)
+	return gateMetrics{
+		pausedNow: f.NewGauge(prometheus.GaugeOpts{
+			Name: "pubsub_worker_paused", Help: "1 while the target does not take messages: they are held back, and receiving is paused.",
+		}),
+		heldMessages: f.NewGauge(prometheus.GaugeOpts{
+			Name: "pubsub_worker_held_messages", Help: "Messages that are held back while the target does not take them.",
+		}),
+		pauses: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "pubsub_worker_pauses_total", Help: "How often messages began to be held back, by the reason of the verdict that was too many.",
+		}, []string{"reason"}),
+		checks: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "pubsub_worker_target_checks_total", Help: "Checks of a target that messages are held back from, by result.",
+		}, []string{"result"}),
+	}
+}

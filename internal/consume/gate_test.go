@@ -1,0 +1,388 @@
+package consume
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/zap"
+
+	"spillway/internal/backlog"
+	"spillway/internal/deliver"
+	"spillway/internal/pull"
+)
+
+// gateBench runs a gate whose target is well or not as the test says.
+type gateBench struct {
+	*gate
+	t       *testing.T
+	working context.Context
+	stop    func()
+
+	mu     sync.Mutex
+	down   error // what checks say
+	looks  int   // checks
+	paused bool  // what receiving was told
+	told   int   // how often
+}
+
+// startGate starts a gate that has found its target well.
+func startGate(t *testing.T) *gateBench {
+	t.Helper()
+	b := newGateBench(t)
+	b.start()
+	synctest.Wait()
+	if b.breaker.phase != closed {
+		t.Fatal("the first check did not close the gate's breaker")
+	}
+	return b
+}
+
+func newGateBench(t *testing.T) *gateBench {
+	t.Helper()
+	b := &gateBench{t: t}
+	ctx, cancel := context.WithCancel(context.Background())
+	b.working = ctx
+	m := newGateMetrics(prometheus.NewRegistry())
+	b.gate = newGate(func(context.Context) error {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.looks++
+		return b.down
+	}, func(paused bool) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.paused = paused
+		b.told++
+	}, time.Minute, m, zap.NewNop())
+	b.stop = cancel
+	return b
+}
+
+func (b *gateBench) start() {
+	done := make(chan struct{})
+	go func() { b.run(b.working); close(done) }()
+	cancel := b.stop
+	b.stop = func() { cancel(); <-done }
+	b.t.Cleanup(func() { b.stop() })
+}
+
+func (b *gateBench) set(down error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.down = down
+}
+
+func (b *gateBench) isPaused() bool {
+	synctest.Wait()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.paused
+}
+
+func message(id string) *pull.Delivery {
+	return pull.NewDelivery(backlog.Message{ID: id}, func(bool) {})
+}
+
+// arrival is a message at the gate.
+type arrival struct {
+	pass pass
+	ok   bool
+	done chan struct{}
+}
+
+// arrive lets n messages come to the gate.
+func (b *gateBench) arrive(n int) []*arrival {
+	all := make([]*arrival, n)
+	for i := range all {
+		all[i] = &arrival{done: make(chan struct{})}
+		go func() {
+			defer close(all[i].done)
+			all[i].pass, all[i].ok = b.enter(b.working)
+		}()
+	}
+	synctest.Wait()
+	return all
+}
+
+// through says how many of the arrivals may be handled, and how many were given back.
+func through(all []*arrival) (handled, back int) {
+	synctest.Wait()
+	for _, a := range all {
+		select {
+		case <-a.done:
+			if a.ok {
+				handled++
+			} else {
+				back++
+			}
+		default:
+		}
+	}
+	return handled, back
+}
+
+func (b *gateBench) expect(all []*arrival, handled, back int) {
+	b.t.Helper()
+	if h, k := through(all); h != handled || k != back {
+		b.t.Errorf("of %d, %d are handled and %d given back; want %d and %d", len(all), h, k, handled, back)
+	}
+	if got := int(testutil.ToFloat64(b.heldMessages)); got != len(all)-handled-back {
+		b.t.Errorf("%d are held, the gauge says %d", len(all)-handled-back, got)
+	}
+}
+
+// end lets a message that may be handled end.
+func (b *gateBench) end(p pass, reason deliver.Reason) {
+	b.leave(p, message("m"), deliver.Verdict{Reason: reason, Detail: "detail"}, time.Now())
+	synctest.Wait()
+}
+
+func (b *gateBench) fail(reason deliver.Reason, n int) {
+	p, _ := b.enter(b.working)
+	for range n {
+		b.end(p, reason)
+	}
+}
+
+func TestNothingIsReceivedBeforeTheTargetAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newGateBench(t)
+		if !b.isPaused() || b.ready() == nil {
+			t.Error("receiving is not paused from the start")
+		}
+		b.set(errors.New("connection refused"))
+		b.start()
+		time.Sleep(10 * time.Second)
+		if !b.isPaused() || b.ready() == nil || !strings.Contains(b.ready().Error(), "connection refused") {
+			t.Errorf("ready: %v", b.ready())
+		}
+		if b.looks < 10 || b.looks > 12 {
+			t.Errorf("%d checks in 10 s", b.looks)
+		}
+		waits := b.arrive(5)
+		b.expect(waits, 0, 0)
+		b.set(nil)
+		time.Sleep(checkPause)
+		b.expect(waits, 5, 0)
+		if b.isPaused() || b.ready() != nil || testutil.ToFloat64(b.pausedNow) != 0 {
+			t.Errorf("paused %t, ready %v", b.isPaused(), b.ready())
+		}
+	})
+}
+
+func TestAnOpenBreakerHoldsMessagesUntilTheTargetIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startGate(t)
+		b.set(errors.New("connection refused"))
+		b.fail(deliver.Unreachable, 1)
+		if !b.isPaused() || b.ready() == nil || testutil.ToFloat64(b.pausedNow) != 1 {
+			t.Errorf("paused %t, ready %v", b.isPaused(), b.ready())
+		}
+		held := b.arrive(10)
+		time.Sleep(30 * time.Second)
+		b.expect(held, 0, 0)
+		b.set(nil)
+		time.Sleep(checkPause)
+		b.expect(held, 10, 0)
+		if b.isPaused() || b.told != 4 {
+			t.Errorf("paused %t, told %d times", b.isPaused(), b.told)
+		}
+		if n := testutil.ToFloat64(b.pauses.WithLabelValues(string(deliver.Unreachable))); n != 1 {
+			t.Errorf("%v pauses", n)
+		}
+	})
+}
+
+func TestOneMessageAtATimeIsTried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startGate(t)
+		time.Sleep(time.Minute)
+		b.fail(deliver.Unavailable, 2)
+		held := b.arrive(10)
+		time.Sleep(firstBackoff)
+		b.expect(held, 1, 0)
+		if !b.isPaused() {
+			t.Error("more are received although some are held")
+		}
+		b.end(b.next(held), deliver.Unavailable)
+		b.expect(held, 1, 0)
+		time.Sleep(2 * firstBackoff)
+		b.expect(held, 2, 0)
+		b.end(b.next(held), deliver.Panic) // It says nothing of the target: the next one, at once.
+		b.expect(held, 3, 0)
+		b.end(b.next(held), deliver.OK)
+		b.expect(held, 10, 0)
+		if b.isPaused() {
+			t.Error("receiving is still paused")
+		}
+	})
+}
+
+// next returns the pass of the message that is tried now.
+func (b *gateBench) next(all []*arrival) pass {
+	b.t.Helper()
+	for _, a := range all {
+		select {
+		case <-a.done:
+			if a.pass.trial {
+				p := a.pass
+				a.pass.trial = false // Each is tried once.
+				return p
+			}
+		default:
+		}
+	}
+	b.t.Fatal("none is tried")
+	return pass{}
+}
+
+func TestReceivingGoesOnWhenNothingIsThereToTry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startGate(t)
+		time.Sleep(time.Minute)
+		b.fail(deliver.Unavailable, 2)
+		time.Sleep(firstBackoff)
+		if b.isPaused() {
+			t.Error("nothing is held, and nothing is received")
+		}
+		first := b.arrive(1)
+		b.expect(first, 1, 0)
+		second := b.arrive(1)
+		b.expect(second, 0, 0)
+		if b.isPaused() {
+			t.Error("a trial that has begun without messages pauses again")
+		}
+		b.end(first[0].pass, deliver.OK)
+		b.expect(second, 1, 0)
+	})
+}
+
+func TestWhatIsHeldTooLongIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startGate(t)
+		b.set(errors.New("connection refused"))
+		b.fail(deliver.Unreachable, 1)
+		first := b.arrive(3)
+		time.Sleep(time.Minute - time.Millisecond)
+		b.expect(first, 0, 0)
+		time.Sleep(time.Millisecond)
+		b.expect(first, 0, 3)
+		second := b.arrive(3) // The next round is twice as long.
+		time.Sleep(2*time.Minute - time.Millisecond)
+		b.expect(second, 0, 0)
+		time.Sleep(time.Millisecond)
+		b.expect(second, 0, 3)
+	})
+}
+
+func TestTheEndOfWorkingGivesEverythingBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startGate(t)
+		b.set(errors.New("connection refused"))
+		b.fail(deliver.Unreachable, 1)
+		held := b.arrive(3)
+		b.stop()
+		b.expect(held, 0, 3)
+	})
+}
+
+func TestAPassThatIsNotUsedLetsTheNextOneTry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startGate(t)
+		time.Sleep(time.Minute)
+		b.fail(deliver.Unavailable, 2)
+		held := b.arrive(2)
+		time.Sleep(firstBackoff)
+		b.expect(held, 1, 0)
+		b.forgo(b.next(held), message("m"))
+		b.expect(held, 2, 0)
+	})
+}
+
+func TestAPassIsGoodUntilThePhaseChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startGate(t)
+		p, _ := b.enter(b.working)
+		if !b.open(p) {
+			t.Error("a new pass is no good")
+		}
+		b.fail(deliver.Unreachable, 1)
+		if b.open(p) {
+			t.Error("it is good although nothing is to be handled")
+		}
+		time.Sleep(firstBackoff) // The target is well.
+		if b.open(p) {
+			t.Error("it is good again")
+		}
+	})
+}
+
+func TestASuccessIsNotedWithoutTheLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startGate(t)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for range 100 {
+			p, ok := b.enter(b.working)
+			if !ok || !b.open(p) {
+				t.Fatal("an open gate is closed")
+			}
+			b.leave(p, message("m"), deliver.Verdict{Reason: deliver.OK}, time.Now())
+		}
+	})
+}
+
+func TestALateSuccessCountsFromItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startGate(t)
+		time.Sleep(time.Minute)
+		p, _ := b.enter(b.working)
+		b.end(p, deliver.OK)
+		b.fail(deliver.Unavailable, 9) // Just after a success it takes ten.
+		if b.breaker.phase != closed {
+			t.Error("the success was not noted")
+		}
+		b.fail(deliver.Unavailable, 1)
+		if b.breaker.phase != opened {
+			t.Error("ten did not open it")
+		}
+	})
+}
+
+func TestAGateWithoutACheckIsAlwaysOpen(t *testing.T) {
+	g := newGate(nil, func(bool) { t.Error("receiving was paused") }, time.Minute, newGateMetrics(prometheus.NewRegistry()), zap.NewNop())
+	g.run(t.Context())
+	for range 100 {
+		p, ok := g.enter(t.Context())
+		if !ok {
+			t.Fatal("it is closed")
+		}
+		g.leave(p, message("m"), deliver.Verdict{Reason: deliver.Unavailable}, time.Now())
+	}
+	if g.ready() != nil {
+		t.Error(g.ready())
+	}
+}
+
+func BenchmarkGate(b *testing.B) {
+	g := newGate(func(context.Context) error { return nil }, func(bool) {}, time.Minute, newGateMetrics(prometheus.NewRegistry()), zap.NewNop())
+	g.checked(b.Context())
+	d, v, now := message("m"), deliver.Verdict{Reason: deliver.OK}, time.Now()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			p, ok := g.enter(b.Context())
+			if !ok || !g.open(p) {
+				b.Fatal("closed")
+			}
+			g.leave(p, d, v, now)
+		}
+	})
+}
