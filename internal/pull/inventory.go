@@ -188,6 +188,17 @@ func (in *inventory) outstanding() (messages, bytes int) {
 	return in.open, in.bytes
 }
 
+// left returns how many messages of each fate wait for their end.
+func (in *inventory) left() map[Fate]int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	left := map[Fate]int{}
+	for _, it := range in.items {
+		left[it.fate]++
+	}
+	return left
+}
+
 // waitRoom waits while more than the window is out, or ctx is done. A server that keeps to the declared window is never
 // waited for, so that its answers to pings are heard at a full window too: it knows of every message that is not decided
 // here. Decided ones count only against a server that ignores the window, while it confirms nothing.

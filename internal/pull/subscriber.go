@@ -133,11 +133,24 @@ func (s *Subscriber) call(f func(*client) error) error {
 }
 
 // Close ends the connections and whatever calls still run on them. Call it after Run has returned, or when Run is not
-// waited for any longer: what is then unsettled comes again when its lease runs out.
+// waited for any longer: what is then unsettled comes again when its lease runs out, and is told of in the log.
 func (s *Subscriber) Close() error {
+	s.tellLeft()
 	var errs []error
 	for _, l := range s.lines {
 		errs = append(errs, l.close())
 	}
 	return errors.Join(errs...)
+}
+
+// tellLeft says what Run, if it still runs, leaves behind.
+func (s *Subscriber) tellLeft() {
+	in := s.in.Load()
+	if in == nil {
+		return
+	}
+	if left := in.left(); len(left) > 0 {
+		s.log.Warn("closing before the server has confirmed everything; these messages come again when their leases run out",
+			zap.Int("acked", left[Acked]), zap.Int("nacked", left[Nacked]), zap.Int("undecided", left[Open]))
+	}
 }

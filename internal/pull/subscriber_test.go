@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"spillway/internal/backlog"
 	"spillway/internal/emulator"
@@ -440,13 +441,13 @@ func TestCutConnectionsLoseAndRepeatNothing(t *testing.T) {
 }
 
 // impatient runs a subscriber whose pings are frequent.
-func impatient(t *testing.T, addr string, handle func(*Delivery) Fate) *Subscriber {
+func impatient(t *testing.T, addr string, log *zap.Logger, handle func(*Delivery) Fate) *Subscriber {
 	t.Helper()
 	t.Setenv(EmulatorVariable, addr)
 	s, err := NewSubscriber(t.Context(), Options{
 		Subscription:           backlog.Subscription{Project: "shop", ID: "offers"},
 		MaxOutstandingMessages: 10, MaxOutstandingBytes: 1 << 20, Streams: 1, LeaseExtension: 10 * time.Second, MaxLease: time.Hour,
-	}, NewMetrics(prometheus.NewRegistry()), zap.NewNop())
+	}, NewMetrics(prometheus.NewRegistry()), log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -465,7 +466,7 @@ func TestAHalfDeadPathIsFoundByThePing(t *testing.T) {
 	w := newWorld(t, func(*pubsubpb.Subscription) {})
 	p := newProxy(t, w.addr)
 	e := newEffects()
-	s := impatient(t, p.Addr().String(), func(d *Delivery) Fate { e.note(d); return Acked })
+	s := impatient(t, p.Addr().String(), zap.NewNop(), func(d *Delivery) Fate { e.note(d); return Acked })
 	p.dead.Store(true)
 	eventually(t, "a second stream is opened", func() bool { return s.opened() == 2 })
 	w.publish(t, 20, 0)
@@ -479,7 +480,7 @@ func TestAHalfDeadPathIsFoundAtAFullWindowAndAcksGoOnAtOnce(t *testing.T) {
 	w := newWorld(t, func(*pubsubpb.Subscription) {})
 	p := newProxy(t, w.addr)
 	e, release := newEffects(), make(chan struct{})
-	s := impatient(t, p.Addr().String(), func(d *Delivery) Fate {
+	s := impatient(t, p.Addr().String(), zap.NewNop(), func(d *Delivery) Fate {
 		e.note(d)
 		<-release
 		return Acked
@@ -503,7 +504,8 @@ func TestClosingUnderARunThatIsNotWaitedForEndsItsCalls(t *testing.T) {
 	w := newWorld(t, func(*pubsubpb.Subscription) {})
 	p := newProxy(t, w.addr)
 	lent := make(chan *Delivery, 1)
-	s := impatient(t, p.Addr().String(), func(d *Delivery) Fate { lent <- d; return Open })
+	core, logs := observer.New(zap.WarnLevel)
+	s := impatient(t, p.Addr().String(), zap.New(core), func(d *Delivery) Fate { lent <- d; return Open })
 	w.publish(t, 1, 0)
 	d := <-lent
 	p.dead.Store(true)
@@ -519,6 +521,10 @@ func TestClosingUnderARunThatIsNotWaitedForEndsItsCalls(t *testing.T) {
 	}
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("it took %s", took)
+	}
+	told := logs.FilterMessageSnippet("before the server has confirmed").All()
+	if len(told) != 1 || told[0].ContextMap()["acked"] != int64(1) {
+		t.Errorf("of the ack that is not confirmed people are told %v", told)
 	}
 }
 
