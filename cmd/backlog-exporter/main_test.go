@@ -125,8 +125,8 @@ func badInput(t *testing.T, binary string, env []string) {
 func serves(t *testing.T, binary string, env []string) {
 	t.Helper()
 	offers := backlog.Subscription{Project: "shop", ID: "offers"}
-	const metric = "pubsub.googleapis.com/subscription/num_undelivered_messages"
-	monitoring := cloudmontest.Start(t, cloudmontest.ByMetric(cloudmontest.Series(metric, offers, backlog.Sample{Value: 40000, At: time.Now()})))
+	monitoring := cloudmontest.Start(t, cloudmontest.ByMetric(
+		cloudmontest.Series(backlog.NumUndeliveredMessages, offers, nil, cloudmontest.Level(40000, time.Now()))))
 	cmd := exec.CommandContext(t.Context(), binary, "--subscription=offers", "--listen=127.0.0.1:0", "--log-format=json",
 		"--monitoring-endpoint="+monitoring.Addr(), "--poll-interval=100ms")
 	cmd.Env = append(cmd.Env, env...)

@@ -82,3 +82,7 @@ const SamplePeriod = time.Minute
 
 // Due returns the age of a sample at which the next one is due: it has been taken and has become visible.
 func (d Definition) Due() time.Duration { return SamplePeriod + d.Delay }
+
+// Backlog is the number of unacknowledged messages as the exporter was told to find it: globally counted or summed over
+// the regions. It is no metric type of Cloud Monitoring's.
+const Backlog Metric = "subscription/unacked_messages"

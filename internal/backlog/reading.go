@@ -38,6 +38,26 @@ func (s State) String() string {
 	}
 }
 
+// Seen is a sample with what this process's own clock says about its age. It keeps a wall clock that is set back from
+// making an old sample young again.
+type Seen struct {
+	Sample
+	// When the sample was first seen, with the clock's monotonic reading, and how old it was then.
+	When time.Time
+	Old  time.Duration
+}
+
+// See notes that a sample is seen at now.
+func See(s Sample, now time.Time) Seen { return Seen{Sample: s, When: now, Old: max(0, now.Sub(s.At))} }
+
+// Read judges the sample at now, by the greater of the ages that the wall clock and the monotonic clock give.
+func (s Seen) Read(now time.Time, limits Limits) Reading {
+	if s.At.IsZero() {
+		return Reading{}
+	}
+	return judge(s.Sample, max(now.Sub(s.At), s.Old+now.Sub(s.When)), limits)
+}
+
 // Limits bounds the ages at which a sample is still believed.
 type Limits struct {
 	// Fresh is the greatest age of a fresh sample: sampling period, visibility delay and polling interval together.
@@ -59,7 +79,11 @@ func Read(s Sample, now time.Time, limits Limits) Reading {
 	if s.At.IsZero() {
 		return Reading{}
 	}
-	r := Reading{Sample: s, Age: max(0, now.Sub(s.At))}
+	return judge(s, now.Sub(s.At), limits)
+}
+
+func judge(s Sample, age time.Duration, limits Limits) Reading {
+	r := Reading{Sample: s, Age: max(0, age)}
 	switch {
 	case r.Age <= limits.Fresh:
 		r.State = Fresh
@@ -69,4 +93,20 @@ func Read(s Sample, now time.Time, limits Limits) Reading {
 		r.State = Absent
 	}
 	return r
+}
+
+// Point is one point of a time series: a level at End, or what was added after Start and until End.
+type Point struct {
+	Start, End time.Time
+	Value      float64
+}
+
+// Measured is one time series as Monitoring gave it.
+type Measured struct {
+	// ID is the short ID of the subscription, or of the topic for a topic's metric.
+	ID string
+	// Labels are the metric's own, in the order of their names.
+	Labels []Label
+	// Points are those that make sense, in no order.
+	Points []Point
 }

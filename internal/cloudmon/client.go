@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	monitoring "cloud.google.com/go/monitoring/apiv3/v2"
@@ -13,12 +14,14 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"spillway/internal/backlog"
 )
 
 // The limits of every connection.
 const (
-	// maxMessageBytes bounds one page: 100,000 points, the service's greatest page, take about 25 MB.
-	maxMessageBytes = 64 << 20
+	// maxMessageBytes bounds one page: 10,000 points in as many series take about 5 MB.
+	maxMessageBytes = 16 << 20
 	// idleLimit closes a connection between two polls, so that a poll never waits for a path that has died since.
 	idleLimit = 30 * time.Second
 	// answerLimit is how long a local server is waited for at start.
@@ -27,16 +30,20 @@ const (
 
 // Options says where Cloud Monitoring is and who wants to know about the calls.
 type Options struct {
-	// Endpoint is the host:port of a local server, which is spoken to in plaintext and without authentication. Empty
-	// means Cloud Monitoring itself with Application Default Credentials.
+	// Endpoint is the host:port of a local server, which is spoken to in plaintext and without authentication; or
+	// https://host, which takes the place of Cloud Monitoring's own address. Empty means Cloud Monitoring itself. All but
+	// the local server are spoken to with Application Default Credentials.
 	Endpoint string
+	// Universe is the domain of a sovereign cloud; empty means that of the credentials, googleapis.com for most.
+	Universe string
 	// Observe is told of every API call when it has ended. It may be nil and must be safe for concurrent use.
 	Observe func(Call)
 }
 
 // Call is one API call that has ended: one page of one attempt.
 type Call struct {
-	Metric   Metric
+	Method   string
+	Metric   backlog.Metric
 	Project  string
 	Code     codes.Code
 	Duration time.Duration
@@ -46,13 +53,15 @@ type Call struct {
 type Client struct {
 	api     *monitoring.MetricClient
 	observe func(Call)
+	sizes   sizes
+	retries retries
 }
 
 // Dial connects. A local server has to answer within a few seconds, else the error matches ErrUnreachable; without an
 // endpoint there must be credentials, else it matches ErrNoCredentials. That Cloud Monitoring itself answers is not
 // checked: it may be down now and be back later.
 func Dial(ctx context.Context, o Options) (*Client, error) {
-	options, err := connection(ctx, o.Endpoint)
+	options, err := connection(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +69,7 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting to cloud monitoring: %w", err)
 	}
-	// The generated retries would be neither counted nor bounded by a poll's budget; Newest has its own.
+	// The generated retries would be neither counted nor bounded by a poll's budget; Read has its own.
 	api.CallOptions.ListTimeSeries = nil
 	if o.Observe == nil {
 		o.Observe = func(Call) {}
@@ -76,9 +85,10 @@ func (c *Client) Close() error {
 	return nil
 }
 
-func connection(ctx context.Context, endpoint string) ([]option.ClientOption, error) {
-	if endpoint != "" {
-		conn, err := local(ctx, endpoint)
+func connection(ctx context.Context, o Options) ([]option.ClientOption, error) {
+	host, remote := strings.CutPrefix(o.Endpoint, "https://")
+	if o.Endpoint != "" && !remote {
+		conn, err := local(ctx, o.Endpoint)
 		return []option.ClientOption{option.WithGRPCConn(conn)}, err
 	}
 	creds, err := findCredentials(ctx)
@@ -86,6 +96,12 @@ func connection(ctx context.Context, endpoint string) ([]option.ClientOption, er
 		return nil, err
 	}
 	options := []option.ClientOption{option.WithAuthCredentials(creds)}
+	if remote {
+		options = append(options, option.WithEndpoint(host))
+	}
+	if o.Universe != "" {
+		options = append(options, option.WithUniverseDomain(o.Universe))
+	}
 	for _, d := range dialOptions() {
 		options = append(options, option.WithGRPCDialOption(d))
 	}

@@ -2,6 +2,8 @@ package cloudmon
 
 import (
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/monitoring/apiv3/v2/monitoringpb"
@@ -9,62 +11,92 @@ import (
 	"spillway/internal/backlog"
 )
 
-// clockSlack is how far ahead of this machine's clock a sample may be. Later ones are ignored, because a sample of next
-// year would count as fresh until then.
-const clockSlack = time.Minute
+const (
+	// clockSlack is how far ahead of this machine's clock a point may be. Later ones are ignored, because a sample of next
+	// year would count as fresh until then.
+	clockSlack = time.Minute
+	// maxLabels and maxLabel bound what a series may say about itself: the service's own have at most three short labels.
+	maxLabels = 16
+	maxLabel  = 1024
+)
 
-// decoder gathers the newest sample of every subscription that was asked for.
+// decoder gathers the series that were asked for.
 type decoder struct {
 	query  Query
-	wanted map[string]bool
+	wanted map[string]bool // nil means all
 	answer Answer
 }
 
 func newDecoder(q Query) *decoder {
-	d := &decoder{query: q, wanted: map[string]bool{}}
-	d.answer.Samples = make(map[backlog.Subscription]backlog.Sample, len(q.Subscriptions))
-	for _, id := range q.Subscriptions {
-		d.wanted[id] = true
+	d := &decoder{query: q}
+	if len(q.IDs) > 0 {
+		d.wanted = make(map[string]bool, len(q.IDs))
+		for _, id := range q.IDs {
+			d.wanted[id] = true
+		}
 	}
 	return d
 }
 
-// add takes in one series. A series of another subscription or project is only counted; one without points adds
-// nothing; of several for one subscription the newest point wins.
+// add takes in one series. A series of another subscription, project or metric is only counted; one without points adds
+// nothing.
 func (d *decoder) add(series *monitoringpb.TimeSeries) {
-	d.answer.Series++
-	labels := series.GetResource().GetLabels()
-	sub := backlog.Subscription{Project: labels["project_id"], ID: labels["subscription_id"]}
-	if sub.Project != d.query.Project || !d.wanted[sub.ID] {
+	d.answer.Returned++
+	resource := series.GetResource().GetLabels()
+	id := resource[owner(d.query.Metric)+"_id"]
+	if id == "" || resource["project_id"] != d.query.Project || series.GetMetric().GetType() != string(d.query.Metric) {
 		return
 	}
-	for _, point := range series.GetPoints() {
-		sample, ok := d.sample(point)
-		if !ok {
+	if d.wanted != nil && !d.wanted[id] {
+		return
+	}
+	labels, ok := labelsOf(series.GetMetric().GetLabels())
+	if !ok {
+		d.answer.Ignored += len(series.GetPoints())
+		return
+	}
+	if points := d.points(series.GetPoints()); len(points) > 0 {
+		d.answer.Series = append(d.answer.Series, backlog.Measured{ID: id, Labels: labels, Points: points})
+	}
+}
+
+// points returns the newest point of a level, or every point of a delta.
+func (d *decoder) points(given []*monitoringpb.Point) []backlog.Point {
+	var points []backlog.Point
+	for _, one := range given {
+		p, ok := d.point(one)
+		switch {
+		case !ok:
 			d.answer.Ignored++
-			continue
-		}
-		if known, seen := d.answer.Samples[sub]; !seen || sample.At.After(known.At) {
-			d.answer.Samples[sub] = sample
+		case d.query.Kind == backlog.Delta || len(points) == 0:
+			points = append(points, p)
+		case p.End.After(points[0].End):
+			points[0] = p
 		}
 	}
+	return points
 }
 
-// sample returns the value of a point and the end of its interval, which is when a level was true.
-func (d *decoder) sample(point *monitoringpb.Point) (backlog.Sample, bool) {
-	end := point.GetInterval().GetEndTime()
-	value, ok := number(point.GetValue())
+// point returns a point with the end of its interval, which is when a level was true. A delta's interval begins before it
+// ends.
+func (d *decoder) point(given *monitoringpb.Point) (backlog.Point, bool) {
+	value, ok := number(given.GetValue())
+	end := given.GetInterval().GetEndTime()
 	if !ok || end == nil || !end.IsValid() {
-		return backlog.Sample{}, false
+		return backlog.Point{}, false
 	}
-	at := end.AsTime()
-	if at.IsZero() || at.After(d.query.Until.Add(clockSlack)) {
-		return backlog.Sample{}, false
+	p := backlog.Point{End: end.AsTime(), Value: value}
+	p.Start = p.End
+	if start := given.GetInterval().GetStartTime(); start.IsValid() {
+		p.Start = start.AsTime()
 	}
-	return backlog.Sample{Value: value, At: at}, true
+	if p.End.IsZero() || p.End.After(d.query.Until.Add(clockSlack)) {
+		return backlog.Point{}, false
+	}
+	return p, d.query.Kind != backlog.Delta || p.Start.Before(p.End)
 }
 
-// number returns the value of a level: finite and not negative.
+// number returns the value of a level or of what was added: finite and not negative; true counts as 1.
 func number(v *monitoringpb.TypedValue) (float64, bool) {
 	var value float64
 	switch v := v.GetValue().(type) {
@@ -72,8 +104,43 @@ func number(v *monitoringpb.TypedValue) (float64, bool) {
 		value = float64(v.Int64Value)
 	case *monitoringpb.TypedValue_DoubleValue:
 		value = v.DoubleValue
+	case *monitoringpb.TypedValue_BoolValue:
+		if v.BoolValue {
+			value = 1
+		}
 	default:
 		return 0, false
 	}
 	return value, value >= 0 && !math.IsInf(value, 0)
+}
+
+// labelsOf returns the labels in order. Names that Prometheus does not take, or that the series have already, and texts
+// without end make a series useless: two of them might look the same.
+func labelsOf(given map[string]string) ([]backlog.Label, bool) {
+	if len(given) == 0 {
+		return nil, true
+	}
+	labels := make([]backlog.Label, 0, len(given))
+	for name, value := range given {
+		if !labelName(name) || len(name) > maxLabel || len(value) > maxLabel {
+			return nil, false
+		}
+		labels = append(labels, backlog.Label{Name: name, Value: value})
+	}
+	slices.SortFunc(labels, func(a, b backlog.Label) int { return strings.Compare(a.Name, b.Name) })
+	return labels, len(labels) <= maxLabels
+}
+
+func labelName(name string) bool {
+	switch name {
+	case "", "project_id", "subscription_id", "topic_id", "unit", "state":
+		return false
+	}
+	for i, r := range name {
+		letter := r == '_' || (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z')
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return !strings.HasPrefix(name, "__")
 }

@@ -1,7 +1,9 @@
 package cloudmon
 
 import (
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,19 +22,28 @@ var (
 	orders = backlog.Subscription{Project: "shop", ID: "orders"}
 )
 
-func at(minutes int, value float64) backlog.Sample {
-	return backlog.Sample{Value: value, At: noon.Add(time.Duration(minutes) * time.Minute)}
+// at is a level so many minutes from noon.
+func at(minutes int, value float64) backlog.Point {
+	end := noon.Add(time.Duration(minutes) * time.Minute)
+	return backlog.Point{Start: end, End: end, Value: value}
+}
+
+// added is what a delta grew by in the minute that ends so many minutes from noon.
+func added(minutes int, value float64) backlog.Point {
+	p := at(minutes, value)
+	p.Start = p.End.Add(-time.Minute)
+	return p
 }
 
 func question() Query {
 	return Query{
-		Metric: NumUndeliveredMessages, Project: "shop", Subscriptions: []string{"offers", "orders"},
+		Metric: backlog.NumUndeliveredMessages, Project: "shop", IDs: []string{"offers", "orders"},
 		Since: noon.Add(-9 * time.Minute), Until: noon,
 	}
 }
 
-func series(sub backlog.Subscription, samples ...backlog.Sample) *monitoringpb.TimeSeries {
-	return cloudmontest.Series(string(NumUndeliveredMessages), sub, samples...)
+func series(sub backlog.Subscription, points ...backlog.Point) *monitoringpb.TimeSeries {
+	return cloudmontest.Series(backlog.NumUndeliveredMessages, sub, nil, points...)
 }
 
 func valued(v *monitoringpb.TypedValue) *monitoringpb.TimeSeries {
@@ -51,49 +62,81 @@ func ended(end *timestamppb.Timestamp) *monitoringpb.TimeSeries {
 	return one
 }
 
+func text(v string) *monitoringpb.TypedValue {
+	return &monitoringpb.TypedValue{Value: &monitoringpb.TypedValue_StringValue{StringValue: v}}
+}
+
+func truth(v bool) *monitoringpb.TypedValue {
+	return &monitoringpb.TypedValue{Value: &monitoringpb.TypedValue_BoolValue{BoolValue: v}}
+}
+
+func labelled(labels map[string]string) *monitoringpb.TimeSeries {
+	return cloudmontest.Series(backlog.NumUndeliveredMessages, offers, labels, at(-1, 1))
+}
+
+func measured(id string, points ...backlog.Point) backlog.Measured {
+	return backlog.Measured{ID: id, Points: points}
+}
+
 func TestDecode(t *testing.T) {
-	type samples = map[backlog.Subscription]backlog.Sample
-	text := &monitoringpb.TypedValue{Value: &monitoringpb.TypedValue_StringValue{StringValue: "7"}}
+	type list = []backlog.Measured
 	tests := []struct {
 		name    string
 		series  []*monitoringpb.TimeSeries
-		want    samples
+		want    list
 		ignored int
 	}{
-		{name: "no series", want: samples{}},
-		{name: "a true zero", series: []*monitoringpb.TimeSeries{series(offers, at(-2, 0))}, want: samples{offers: at(-2, 0)}},
+		{name: "no series"},
+		{name: "a true zero", series: []*monitoringpb.TimeSeries{series(offers, at(-2, 0))}, want: list{measured("offers", at(-2, 0))}},
 		{
 			name:   "the newest point, whatever the order",
 			series: []*monitoringpb.TimeSeries{series(offers, at(-3, 3), at(-1, 1), at(-2, 2)), series(orders, at(-2, 20))},
-			want:   samples{offers: at(-1, 1), orders: at(-2, 20)},
-		},
-		{
-			name:   "the newest of several series for one subscription",
-			series: []*monitoringpb.TimeSeries{series(offers, at(-3, 3)), series(offers, at(-1, 1)), series(offers, at(-2, 2))},
-			want:   samples{offers: at(-1, 1)},
+			want:   list{measured("offers", at(-1, 1)), measured("orders", at(-2, 20))},
 		},
 		{
 			name:   "a series without points says nothing and takes nothing from its neighbour",
 			series: []*monitoringpb.TimeSeries{series(orders, at(-1, 9)), series(offers)},
-			want:   samples{orders: at(-1, 9)},
+			want:   list{measured("orders", at(-1, 9))},
 		},
-		{name: "a double", series: []*monitoringpb.TimeSeries{valued(double(1.5))}, want: samples{offers: at(-1, 1.5)}},
+		{name: "a double", series: []*monitoringpb.TimeSeries{valued(double(1.5))}, want: list{measured("offers", at(-1, 1.5))}},
 		{
-			name: "subscriptions that were not asked for",
+			name:   "a truth value",
+			series: []*monitoringpb.TimeSeries{valued(truth(true)), valued(truth(false))},
+			want:   list{measured("offers", at(-1, 1)), measured("offers", at(-1, 0))},
+		},
+		{
+			name:   "labels come in order",
+			series: []*monitoringpb.TimeSeries{labelled(map[string]string{"region": "europe-west1", "kind": `a"b`})},
+			want: list{{
+				ID: "offers", Labels: []backlog.Label{{Name: "kind", Value: `a"b`}, {Name: "region", Value: "europe-west1"}},
+				Points: []backlog.Point{at(-1, 1)},
+			}},
+		},
+		{
+			name: "labels that would make two series look the same, or none at all",
+			series: []*monitoringpb.TimeSeries{
+				labelled(map[string]string{"subscription_id": "other"}), labelled(map[string]string{"unit": "2"}),
+				labelled(map[string]string{"9th": "x"}), labelled(map[string]string{"a-b": "x"}), labelled(map[string]string{"": "x"}),
+				labelled(map[string]string{"__name__": "x"}), labelled(map[string]string{"region": strings.Repeat("x", maxLabel+1)}), labelled(many(maxLabels + 1)),
+			},
+			ignored: 8,
+		},
+		{
+			name: "subscriptions and metrics that were not asked for",
 			series: []*monitoringpb.TimeSeries{
 				series(backlog.Subscription{Project: "shop", ID: "other"}, at(-1, 1)),
 				series(backlog.Subscription{Project: "elsewhere", ID: "offers"}, at(-1, 2)),
+				cloudmontest.Series(backlog.OldestUnackedMessageAge, offers, nil, at(-1, 2)),
 				{Points: []*monitoringpb.Point{cloudmontest.Point(at(-1, 3))}},
 				nil,
 			},
-			want: samples{},
 		},
 		{
 			name: "values that are no level",
 			series: []*monitoringpb.TimeSeries{
-				valued(double(math.NaN())), valued(double(math.Inf(1))), valued(double(-1)), valued(text), valued(nil),
+				valued(double(math.NaN())), valued(double(math.Inf(1))), valued(double(-1)), valued(text("7")), valued(nil),
 			},
-			want: samples{}, ignored: 5,
+			ignored: 5,
 		},
 		{
 			name: "instants that cannot be",
@@ -101,9 +144,9 @@ func TestDecode(t *testing.T) {
 				ended(nil), ended(&timestamppb.Timestamp{Nanos: -1}), ended(timestamppb.New(time.Time{})),
 				ended(timestamppb.New(noon.Add(clockSlack + time.Second))),
 			},
-			want: samples{}, ignored: 4,
+			ignored: 4,
 		},
-		{name: "a clock that is a little ahead", series: []*monitoringpb.TimeSeries{ended(timestamppb.New(noon.Add(clockSlack)))}, want: samples{offers: at(1, 7)}},
+		{name: "a clock that is a little ahead", series: []*monitoringpb.TimeSeries{ended(timestamppb.New(noon.Add(clockSlack)))}, want: list{measured("offers", at(1, 7))}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -111,7 +154,7 @@ func TestDecode(t *testing.T) {
 			for _, one := range tt.series {
 				d.add(one)
 			}
-			want := Answer{Samples: tt.want, Series: len(tt.series), Ignored: tt.ignored}
+			want := Answer{Series: tt.want, Returned: len(tt.series), Ignored: tt.ignored}
 			if diff := cmp.Diff(want, d.answer); diff != "" {
 				t.Fatal(diff)
 			}
@@ -119,35 +162,78 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+func many(n int) map[string]string {
+	labels := map[string]string{}
+	for i := range n {
+		labels[fmt.Sprintf("label_%d", i)] = "x"
+	}
+	return labels
+}
+
+func TestADeltasPointsAreAllKept(t *testing.T) {
+	q := question()
+	q.Metric, q.Kind = backlog.AckMessageCount, backlog.Delta
+	d := newDecoder(q)
+	d.add(cloudmontest.Series(q.Metric, offers, map[string]string{"delivery_type": "pull"}, added(-1, 3), added(-2, 4), at(-3, 5)))
+	want := Answer{Series: []backlog.Measured{{
+		ID: "offers", Labels: []backlog.Label{{Name: "delivery_type", Value: "pull"}}, Points: []backlog.Point{added(-1, 3), added(-2, 4)},
+	}}, Returned: 1, Ignored: 1} // an interval without length says nothing
+	if diff := cmp.Diff(want, d.answer); diff != "" {
+		t.Fatal(diff)
+	}
+}
+
+func TestATopicsMetricIsReadByTopic(t *testing.T) {
+	q := question()
+	q.Metric, q.IDs = "pubsub.googleapis.com/topic/num_retained_messages", nil
+	d := newDecoder(q)
+	d.add(cloudmontest.Series(q.Metric, backlog.Subscription{Project: "shop", ID: "news"}, nil, at(-1, 4)))
+	want := Answer{Series: []backlog.Measured{measured("news", at(-1, 4))}, Returned: 1}
+	if diff := cmp.Diff(want, d.answer); diff != "" {
+		t.Fatal(diff)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
-	for _, one := range []*monitoringpb.TimeSeries{series(offers, at(-2, 5), at(-1, 6)), series(offers), valued(double(math.NaN())), ended(nil)} {
+	for _, one := range []*monitoringpb.TimeSeries{series(offers, at(-2, 5), at(-1, 6)), series(offers), valued(double(math.NaN())), ended(nil), labelled(many(2))} {
 		wire, err := proto.Marshal(&monitoringpb.ListTimeSeriesResponse{TimeSeries: []*monitoringpb.TimeSeries{one}})
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(wire)
+		f.Add(wire, true)
+		f.Add(wire, false)
 	}
-	f.Fuzz(func(t *testing.T, wire []byte) {
+	f.Fuzz(func(t *testing.T, wire []byte, delta bool) {
 		var answer monitoringpb.ListTimeSeriesResponse
 		if proto.Unmarshal(wire, &answer) != nil {
 			return
 		}
-		d := newDecoder(question())
-		points := 0
+		q := question()
+		if delta {
+			q.Kind = backlog.Delta
+		}
+		d := newDecoder(q)
+		given, kept := 0, 0
 		for _, one := range answer.GetTimeSeries() {
 			d.add(one)
-			points += len(one.GetPoints())
+			given += len(one.GetPoints())
 		}
-		if d.answer.Series != len(answer.GetTimeSeries()) || d.answer.Ignored+len(d.answer.Samples) > points {
-			t.Fatalf("%d points became %+v", points, d.answer)
+		for _, one := range d.answer.Series {
+			if one.ID != "offers" && one.ID != "orders" {
+				t.Fatalf("%s was not asked for", one.ID)
+			}
+			for _, p := range one.Points {
+				kept++
+				if p.End.IsZero() || p.End.After(noon.Add(clockSlack)) || math.IsNaN(p.Value) || p.Value < 0 || math.IsInf(p.Value, 0) {
+					t.Fatalf("%s: %+v cannot be", one.ID, p)
+				}
+				if delta && !p.Start.Before(p.End) {
+					t.Fatalf("%s: %+v has no length", one.ID, p)
+				}
+			}
 		}
-		for sub, s := range d.answer.Samples {
-			if sub != offers && sub != orders {
-				t.Fatalf("%s was not asked for", sub)
-			}
-			if s.At.IsZero() || s.At.After(noon.Add(clockSlack)) || math.IsNaN(s.Value) || s.Value < 0 || math.IsInf(s.Value, 0) {
-				t.Fatalf("%s: %+v cannot be", sub, s)
-			}
+		if d.answer.Returned != len(answer.GetTimeSeries()) || d.answer.Ignored+kept > given {
+			t.Fatalf("%d points became %+v", given, d.answer)
 		}
 	})
 }

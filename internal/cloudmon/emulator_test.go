@@ -14,10 +14,10 @@ import (
 	"spillway/internal/emulator/monitoring"
 )
 
-// truth is a fixed state.
-type truth struct{ state monitoring.State }
+// fixed is a truth that does not move.
+type fixed struct{ state monitoring.State }
 
-func (t truth) State(time.Time) monitoring.State { return t.state }
+func (t fixed) State(time.Time) monitoring.State { return t.state }
 
 // TestTheEmulatorUnderstandsTheQueries holds filter, interval and view against a server that evaluates them.
 func TestTheEmulatorUnderstandsTheQueries(t *testing.T) {
@@ -40,22 +40,22 @@ func TestTheEmulatorUnderstandsTheQueries(t *testing.T) {
 			}
 			for begin := time.Now(); ; {
 				now := time.Now()
-				answer, err := client.Newest(t.Context(), Query{
-					Metric: NumUndeliveredMessages, Project: "shop", Subscriptions: asked, Since: now.Add(-time.Minute), Until: now,
+				answer, err := client.Read(t.Context(), Query{
+					Metric: backlog.NumUndeliveredMessages, Project: "shop", IDs: asked, Since: now.Add(-time.Minute), Until: now,
 				})
 				if err != nil {
 					t.Fatal(err)
 				}
 				got := map[backlog.Subscription]float64{}
-				for sub, s := range answer.Samples {
-					got[sub] = s.Value
+				for _, one := range answer.Series {
+					got[backlog.Subscription{Project: "shop", ID: one.ID}] = one.Points[0].Value
 				}
 				diff := cmp.Diff(want, got)
-				if diff == "" && answer.Series == len(asked) {
+				if diff == "" && answer.Returned == len(asked) {
 					return
 				}
 				if time.Since(begin) > 20*time.Second {
-					t.Fatalf("%d series: %s", answer.Series, diff)
+					t.Fatalf("%d series: %s", answer.Returned, diff)
 				}
 			}
 		})
@@ -66,7 +66,7 @@ func TestTheEmulatorUnderstandsTheQueries(t *testing.T) {
 func emulate(t *testing.T, state monitoring.State) string {
 	t.Helper()
 	server := monitoring.New(monitoring.Options{SamplePeriod: 10 * time.Millisecond, VisibilityDelay: monitoring.NoDelay},
-		truth{state}, time.Now, zap.NewNop())
+		fixed{state}, time.Now, zap.NewNop())
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

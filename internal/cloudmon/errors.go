@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"spillway/internal/adc"
+	"spillway/internal/backlog"
 )
 
 // ErrNoCredentials is matched by Dial's error when there is nothing to authenticate with, or what there is was refused.
@@ -24,7 +27,7 @@ const maxMessage = 300
 // Error is a query that failed.
 type Error struct {
 	Code    codes.Code
-	Metric  Metric
+	Metric  backlog.Metric
 	Project string
 	message string
 	err     error
@@ -68,6 +71,20 @@ func (e *Error) Temporary() bool {
 	default:
 		return false
 	}
+}
+
+// retryAfter is how long the service asks to be left alone; 0 when it does not say.
+func (e *Error) retryAfter() time.Duration {
+	s, ok := status.FromError(e.err)
+	if !ok {
+		return 0
+	}
+	for _, detail := range s.Details() {
+		if info, ok := detail.(*errdetails.RetryInfo); ok && info.GetRetryDelay().IsValid() {
+			return max(0, info.GetRetryDelay().AsDuration())
+		}
+	}
+	return 0
 }
 
 func (e *Error) cure() string {

@@ -7,69 +7,106 @@ import (
 	"spillway/internal/backlog"
 )
 
-// Metric is a metric type of the monitored resource pubsub_subscription.
-type Metric string
-
-// The metrics that are read: levels, sampled every 60 s and visible up to 120 s later.
-const (
-	// NumUndeliveredMessages counts unacknowledged messages, those in flight included.
-	NumUndeliveredMessages Metric = "pubsub.googleapis.com/subscription/num_undelivered_messages"
-	// OldestUnackedMessageAge is the age of the oldest of them in seconds.
-	OldestUnackedMessageAge Metric = "pubsub.googleapis.com/subscription/oldest_unacked_message_age"
-)
-
-// Name returns the part behind the last slash: "num_undelivered_messages".
-func (m Metric) Name() string { return string(m[strings.LastIndexByte(string(m), '/')+1:]) }
-
-// Query asks for the newest sample of one metric for every named subscription of one project.
+// Query asks for the points of one metric of one project.
 type Query struct {
-	Metric Metric
+	Metric backlog.Metric
+	Kind   backlog.Kind
 	// Project is the project's ID, not its number: the series carry the ID.
 	Project string
-	// Subscriptions are short IDs.
-	Subscriptions []string
-	// Since and Until bound the instants of the samples. Until is now: nothing later is believed.
+	// IDs are the short IDs of the wanted subscriptions or topics; none means all of the project.
+	IDs []string
+	// Since and Until bound the instants of the points. Until is now: nothing later is believed.
 	Since, Until time.Time
 }
 
 // Answer is what the service knew.
 type Answer struct {
-	// Samples holds the newest sample of each subscription that has one. A subscription without is not in the map.
-	Samples map[backlog.Subscription]backlog.Sample
-	// Series counts the time series that came back, which is what the service charges for.
-	Series int
-	// Ignored counts points that no sample could be made of: without a number or an instant, negative, or of the future.
+	// Series holds what was asked for, in no order. A series that comes in several pages is there several times.
+	Series []backlog.Measured
+	// Returned counts the time series that came back, which is what the service charges for.
+	Returned int
+	// Ignored counts points that nothing could be made of: without a number or an instant, negative, or of the future.
 	Ignored int
 }
 
-// Beyond either bound a query reads the whole project. 2048 characters is what the service allows a filter that it
-// stores, and no figure is published for one that it only evaluates; 50 names of 30 letters fit in it.
+// What a filter may name, and when the whole project is read instead.
 const (
+	// maxNames and maxFilter bound one filter. 2048 characters is what the service allows a filter that it stores, and no
+	// figure is published for one that it only evaluates; 50 names of 30 letters fit in it.
 	maxNames  = 50
 	maxFilter = 2048
+	// wasteful is how many times more series than wanted may come back before names are worth more than one call: a call
+	// counts against a quota of thousands a minute, a series is paid for.
+	wasteful = 4
 )
 
-// filter selects one metric of one project. A project may see the metrics of others, hence its label. Few subscriptions
-// are named, because every series that comes back is paid for; for many of them the whole project is read in the same
-// single call.
-func filter(q Query) string {
-	project := `metric.type = ` + quote(string(q.Metric)) +
-		` AND resource.type = "pubsub_subscription" AND resource.labels.project_id = ` + quote(q.Project)
-	if len(q.Subscriptions) == 0 || len(q.Subscriptions) > maxNames {
-		return project
+// filters returns one filter for each call that a query takes. Names that fit one filter are named, because every series
+// that comes back is paid for. If they do not fit, the whole project is read by a single call, unless that is known to
+// return more than four times as many subscriptions as are wanted: then the names are spread over several calls. known is
+// how many the project had when it was last read whole; 0 means that nobody knows.
+func filters(q Query, known int) []string {
+	project := projectFilter(q)
+	if len(q.IDs) == 0 {
+		return []string{project}
 	}
-	names := make([]string, len(q.Subscriptions))
-	for i, id := range q.Subscriptions {
-		names[i] = quote(id)
+	chunks := chunk(q.IDs, maxFilter-len(project)-len(oneOf(q.Metric, nil)))
+	if len(chunks) > 1 && known <= wasteful*len(q.IDs) {
+		return []string{project}
 	}
-	narrow := project + ` AND resource.labels.subscription_id = one_of(` + strings.Join(names, ", ") + `)`
-	if len(narrow) > maxFilter {
-		return project
+	list := make([]string, len(chunks))
+	for i, ids := range chunks {
+		list[i] = project + oneOf(q.Metric, ids)
 	}
-	return narrow
+	return list
 }
 
-// quote writes a string literal of the filter language, in which a quote or backslash is escaped by a backslash.
+// projectFilter selects one metric of one project. A project may see the metrics of others, hence its label.
+func projectFilter(q Query) string {
+	return `metric.type = ` + quote(string(q.Metric)) + ` AND resource.type = "pubsub_` + owner(q.Metric) +
+		`" AND resource.labels.project_id = ` + quote(q.Project)
+}
+
+func oneOf(m backlog.Metric, ids []string) string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = quote(id)
+	}
+	return ` AND resource.labels.` + owner(m) + `_id = one_of(` + strings.Join(names, ", ") + `)`
+}
+
+// chunk cuts ids into pieces of at most maxNames, each of which needs at most room characters. An ID that needs more by
+// itself has a piece of its own.
+func chunk(ids []string, room int) [][]string {
+	var chunks [][]string
+	used := 0
+	for i, id := range ids {
+		need := len(quote(id)) + len(", ")
+		if i == 0 || used+need > room || len(chunks[len(chunks)-1]) == maxNames {
+			chunks, used = append(chunks, nil), 0
+		}
+		last := &chunks[len(chunks)-1]
+		*last = append(*last, id)
+		used += need
+	}
+	return chunks
+}
+
+// owner is what the metric belongs to, as resource types and labels say it.
+func owner(m backlog.Metric) string {
+	if m.OfTopic() {
+		return "topic"
+	}
+	return "subscription"
+}
+
+// quote writes a string literal of the filter language, in which a quote or backslash is escaped by a backslash. What
+// cannot be part of any name is left out: no literal may span lines.
 func quote(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, s)
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }

@@ -4,20 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog" //nolint:depguard // the toolkit wants one, and gets one that says nothing
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/exporter-toolkit/web"
 	"go.uber.org/zap"
+	"google.golang.org/grpc/codes"
 
 	"spillway/internal/backlog"
 	"spillway/internal/cloudmon"
 	"spillway/internal/config"
 	"spillway/internal/httpserver"
 	"spillway/internal/lifecycle"
+	"spillway/internal/roster"
 )
 
 // The bounds of stopping. A poll ends with its context.
@@ -32,14 +35,15 @@ type App struct {
 	log     *zap.Logger
 	ln      net.Listener
 	router  http.Handler
-	loop    *loop
-	metrics *metrics
+	wants   *Wants
+	poller  *poller
+	figures *metrics
 }
 
 // New listens and puts the parts together; the options must be valid. Nothing runs before Run.
 func New(opts Options, log *zap.Logger) (*App, error) {
 	var faults config.Errors
-	subs := opts.parseSubscriptions(&faults)
+	subs, defs := opts.parseSubscriptions(&faults), opts.parseMetrics(&faults)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
@@ -47,59 +51,93 @@ func New(opts Options, log *zap.Logger) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{opts: opts, log: log, ln: ln}
-	a.assemble(newBoard(levels(), subs), prometheus.NewRegistry())
+	a := &App{opts: opts, log: log, ln: ln, wants: NewWants()}
+	a.wants.Put("flags", named(subs))
+	a.assemble(defs, prometheus.NewRegistry())
 	return a, nil
 }
 
-// levels are what is exported for every subscription.
-func levels() []level {
-	return []level{
-		{metric: string(cloudmon.NumUndeliveredMessages), unit: "1", help: "Unacknowledged messages of the subscription, those in flight included."},
-		{metric: string(cloudmon.OldestUnackedMessageAge), unit: "s", help: "Age of the oldest unacknowledged message of the subscription in seconds."},
+func named(subs []backlog.Subscription) []backlog.Want {
+	wants := make([]backlog.Want, len(subs))
+	for i, sub := range subs {
+		wants[i] = backlog.Want{Subscription: sub, By: "--subscription"}
 	}
+	return wants
 }
 
-// assemble makes every part but the source, which Run connects.
-func (a *App) assemble(first *board, reg *prometheus.Registry) {
-	limits, shown := a.opts.limits(), &atomic.Pointer[board]{}
-	shown.Store(first)
-	health := newHealth(time.Now(), a.opts.PollInterval, limits)
-	a.metrics = newMetrics(reg, first.queries())
-	reg.MustRegister(newCollector(shown, limits, time.Now), collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+// assemble makes every part but the sources, which Run connects.
+func (a *App) assemble(defs []backlog.Definition, reg *prometheus.Registry) {
+	current, health := newCurrent(defs, a.opts.backlog().Metric), newHealth(a.opts.PollInterval, a.opts.limits())
+	a.figures = newMetrics(reg)
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	router := httpserver.NewRouter(reg)
-	router.Handle(http.MethodGet, "/{$}", "/", page(shown, limits, time.Now))
-	router.HandleUncounted("/metrics", httpserver.MetricsHandler(reg, a.log))
+	router.Handle(http.MethodGet, "/{$}", "/", page(current, time.Now))
+	router.HandleUncounted("/metrics", scrape(current, reg, time.Now, a.log))
 	router.HandleUncounted("/livez", httpserver.Health(health.live()))
 	router.HandleUncounted("/healthz", httpserver.Health(health.live()))
 	router.HandleUncounted("/readyz", httpserver.Health(health.ready()...))
 	a.router = router
-	a.loop = &loop{
-		queries: first.queries(), interval: a.opts.PollInterval, limits: limits, board: shown,
-		metrics: a.metrics, health: health, journal: newJournal(a.log, limits),
+	a.poller = &poller{
+		settings: settings{
+			metrics: defs, backlog: a.opts.backlog().Metric, interval: a.opts.PollInterval, delay: a.opts.scale(visible), times: a.opts.times,
+			idleAsZero: a.opts.IdleAsZero, temporary: temporary, current: current, figures: a.figures, health: health,
+		},
+		wants: a.wants, journal: func() *journal { return &journal{log: a.log, backlog: a.opts.backlog().Metric} },
 	}
 }
 
 // Addr returns the host:port that it listens at.
 func (a *App) Addr() string { return a.ln.Addr().String() }
 
-// Run connects to Cloud Monitoring, polls and serves until ctx is done. Missing credentials, or a local monitoring
-// server that does not answer, end it before anything is served; later failures are tried again for ever.
+// Run connects to Google's APIs, polls and serves until ctx is done. Missing credentials, or a local monitoring server
+// that does not answer, end it before anything is served; later failures are tried again for ever.
 func (a *App) Run(ctx context.Context) error {
-	client, err := cloudmon.Dial(ctx, cloudmon.Options{Endpoint: a.opts.MonitoringEndpoint, Observe: a.observe})
+	samples, list, err := a.connect(ctx)
 	if err != nil {
 		_ = a.ln.Close() // nothing was served on it
 		return a.explain(ctx, err)
 	}
-	a.loop.source = &monitoring{client: client, metrics: a.metrics}
+	a.poller.source, a.poller.lister = &monitoring{client: samples, figures: a.figures}, &subscriptions{client: list}
 	group := lifecycle.New(a.log)
-	group.Add("http", httpDrain+time.Second, func(ctx context.Context) error {
-		a.log.Info("serving", zap.String("address", a.Addr()))
-		return httpserver.Serve(ctx, a.ln, a.router, httpDrain, a.log)
+	group.Add("http", httpDrain+time.Second, a.serve)
+	group.Add("poll", pollStop, a.poller.run)
+	for _, project := range a.opts.Discover {
+		d := &discovery{
+			lister: a.poller.lister, project: project, include: a.opts.Include, exclude: a.opts.Exclude,
+			every: listEvery * a.opts.PollInterval, wants: a.wants, log: a.log,
+		}
+		group.Add("discover "+project, pollStop, d.run)
+	}
+	return errors.Join(group.Run(ctx), samples.Close(), list.Close())
+}
+
+func (a *App) connect(ctx context.Context) (*cloudmon.Client, *roster.Client, error) {
+	samples, err := cloudmon.Dial(ctx, cloudmon.Options{Endpoint: a.opts.MonitoringEndpoint, Universe: a.opts.Universe, Observe: a.observe})
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := roster.Dial(ctx, roster.Options{
+		Endpoint: a.opts.pubsubEndpoint(), Universe: a.opts.Universe,
+		Observe: func(method, project string, code codes.Code, took time.Duration) {
+			a.figures.called(method, "", project, code.String(), took)
+		},
 	})
-	group.Add("poll", pollStop, a.loop.run)
-	return errors.Join(group.Run(ctx), client.Close())
+	if err != nil {
+		return nil, nil, errors.Join(err, samples.Close())
+	}
+	return samples, list, nil
+}
+
+// serve answers HTTP, with the TLS and passwords of --web.config.file if there is one.
+func (a *App) serve(ctx context.Context) error {
+	a.log.Info("serving", zap.String("address", a.Addr()))
+	run := (*http.Server).Serve
+	if a.opts.WebConfig != "" {
+		run = func(server *http.Server, ln net.Listener) error {
+			return web.Serve(ln, server, &web.FlagConfig{WebConfigFile: &a.opts.WebConfig}, slog.New(slog.DiscardHandler))
+		}
+	}
+	return httpserver.ServeBy(ctx, run, a.ln, a.router, httpDrain, a.log)
 }
 
 // explain says which flag leads out of an error at start. Being told to stop meanwhile is none.
@@ -117,29 +155,38 @@ func (a *App) explain(ctx context.Context, err error) error {
 }
 
 func (a *App) observe(c cloudmon.Call) {
-	a.metrics.called(string(c.Metric), c.Project, c.Code.String(), c.Duration)
+	a.figures.called(c.Method, c.Metric, c.Project, c.Code.String(), c.Duration)
 }
 
-// monitoring is the source of the loop.
+// monitoring is the source of every poll.
 type monitoring struct {
 	client  *cloudmon.Client
-	metrics *metrics
+	figures *metrics
 }
 
 var _ source = (*monitoring)(nil)
 
-func (m *monitoring) newest(ctx context.Context, q query, since, now time.Time) (map[backlog.Subscription]backlog.Sample, error) {
-	answer, err := m.client.Newest(ctx, cloudmon.Query{
-		Metric: cloudmon.Metric(q.metric), Project: q.project, Subscriptions: q.ids, Since: since, Until: now,
+func (m *monitoring) read(ctx context.Context, q question) ([]backlog.Measured, error) {
+	answer, err := m.client.Read(ctx, cloudmon.Query{
+		Metric: q.def.Metric, Kind: q.def.Kind, Project: q.project, IDs: q.ids, Since: q.since, Until: q.until,
 	})
 	if err != nil {
 		return nil, err
 	}
-	m.metrics.answered(q, answer.Series, answer.Ignored)
-	return answer.Samples, nil
+	m.figures.answered(q.def.Metric, q.project, answer.Returned, answer.Ignored)
+	return answer.Series, nil
 }
 
-// temporary reports whether a query may succeed a little later although nobody does anything.
+// subscriptions says which there are.
+type subscriptions struct{ client *roster.Client }
+
+var _ lister = (*subscriptions)(nil)
+
+func (s *subscriptions) list(ctx context.Context, project string) ([]string, error) {
+	return s.client.List(ctx, project)
+}
+
+// temporary reports whether a question may be answered a little later although nobody does anything.
 func temporary(err error) bool {
 	failure, ok := errors.AsType[*cloudmon.Error](err)
 	return ok && failure.Temporary()

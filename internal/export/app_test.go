@@ -24,15 +24,15 @@ import (
 	"spillway/internal/testenv/cloudmontest"
 )
 
-// running is an app on a free port whose log the test reads.
-type running struct {
+// served is an app on a free port whose log the test reads.
+type served struct {
 	t    *testing.T
 	app  *App
 	logs *observer.ObservedLogs
 }
 
 // runApp runs an app that polls server every 100 ms; it must end without an error when the test ends.
-func runApp(t *testing.T, server *cloudmontest.Server, subscriptions ...string) *running {
+func runApp(t *testing.T, server *cloudmontest.Server, subscriptions ...string) *served {
 	t.Helper()
 	opts := localOptions(t, server.Addr(), subscriptions...)
 	core, logs := observer.New(zapcore.InfoLevel)
@@ -49,7 +49,7 @@ func runApp(t *testing.T, server *cloudmontest.Server, subscriptions ...string) 
 			t.Errorf("the app ended with %v", err)
 		}
 	})
-	return &running{t: t, app: app, logs: logs}
+	return &served{t: t, app: app, logs: logs}
 }
 
 func localOptions(t *testing.T, endpoint string, subscriptions ...string) Options {
@@ -66,7 +66,7 @@ func localOptions(t *testing.T, endpoint string, subscriptions ...string) Option
 }
 
 // get returns the answer to one request on a connection of its own.
-func (r *running) get(path string) (code int, body string) {
+func (r *served) get(path string) (code int, body string) {
 	r.t.Helper()
 	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, "http://"+r.app.Addr()+path, http.NoBody)
 	if err != nil {
@@ -86,7 +86,7 @@ func (r *running) get(path string) (code int, body string) {
 }
 
 // eventually asks path until the answer is as wanted.
-func (r *running) eventually(path string, code int, lines ...string) {
+func (r *served) eventually(path string, code int, lines ...string) {
 	r.t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
@@ -101,16 +101,18 @@ func (r *running) eventually(path string, code int, lines ...string) {
 	}
 }
 
-func metricSeries(metric cloudmon.Metric, sub backlog.Subscription, s backlog.Sample) *monitoringpb.TimeSeries {
-	return cloudmontest.Series(string(metric), sub, s)
+func metricSeries(metric backlog.Metric, sub backlog.Subscription, value float64, at time.Time) *monitoringpb.TimeSeries {
+	return cloudmontest.Series(metric, sub, nil, cloudmontest.Level(value, at))
 }
 
 func TestTheAppServesWhatMonitoringSays(t *testing.T) {
-	taken := backlog.Sample{Value: 41000, At: time.Now().Add(-2 * time.Minute)}
+	at := time.Now().Add(-2 * time.Minute)
 	server := cloudmontest.Start(t, cloudmontest.ByMetric(
-		metricSeries(cloudmon.NumUndeliveredMessages, offers, taken),
-		metricSeries(cloudmon.OldestUnackedMessageAge, offers, backlog.Sample{Value: 95, At: taken.At}),
-		metricSeries(cloudmon.NumUndeliveredMessages, stock, backlog.Sample{Value: 3, At: taken.At}),
+		metricSeries(backlog.NumUndeliveredMessages, offers, 41000, at),
+		metricSeries(backlog.OldestUnackedMessageAge, offers, 95, at),
+		cloudmontest.Series(backlog.NumUnackedMessagesByRegion, offers, map[string]string{"region": "europe-west1"}, cloudmontest.Level(40000, at)),
+		cloudmontest.Series(backlog.NumUnackedMessagesByRegion, offers, map[string]string{"region": "us-east1"}, cloudmontest.Level(999, at)),
+		metricSeries(backlog.NumUndeliveredMessages, stock, 3, at),
 	))
 	r := runApp(t, server, "offers", "orders", "projects/depot/subscriptions/stock")
 	r.eventually("/readyz", http.StatusOK, "first-poll: ok", "cloud-monitoring: ok")
@@ -122,12 +124,15 @@ func TestTheAppServesWhatMonitoringSays(t *testing.T) {
 		`pubsub_subscription_num_undelivered_messages{project_id="depot",subscription_id="stock"} 3`,
 		`stackdriver_pubsub_subscription_pubsub_googleapis_com_subscription_oldest_unacked_message_age{project_id="shop",subscription_id="offers",unit="s"} 95`,
 		`pubsub_subscription_num_undelivered_messages_sample_state{project_id="shop",state="absent",subscription_id="orders"} 1`,
+		`pubsub_subscription_num_unacked_messages_by_region{project_id="shop",region="us-east1",subscription_id="offers"} 999`,
+		`pubsub_subscription_num_unacked_messages_all_regions{project_id="shop",subscription_id="offers"} 40999`,
+		`pubsub_subscription_unacked_messages{project_id="shop",subscription_id="offers"} 41000`,
 		`pubsub_exporter_api_series_returned_total{metric_type="pubsub.googleapis.com/subscription/num_undelivered_messages",project_id="depot"}`,
 		"go_goroutines", "process_start_time_seconds")
 	if _, body := r.get("/metrics"); strings.Contains(body, `messages{project_id="shop",subscription_id="orders"`) {
 		t.Errorf("a subscription without samples has a value:\n%s", body)
 	}
-	r.eventually("/", http.StatusOK, "projects/shop/subscriptions/offers", "41000")
+	r.eventually("/", http.StatusOK, "offers", "41000", "europe-west1=40000 us-east1=999", "--subscription", "error")
 	r.eventually("/nowhere", http.StatusNotFound)
 
 	serving := r.logs.FilterMessage("serving").All()
@@ -135,7 +140,7 @@ func TestTheAppServesWhatMonitoringSays(t *testing.T) {
 		t.Errorf("logged %v", serving)
 	}
 	absent := r.logs.FilterMessage("no recent sample").All()
-	if len(absent) != 3 { // both metrics of orders, the age of stock
+	if len(absent) != 1 { // the backlog of orders
 		t.Errorf("logged %v", absent)
 	}
 }
@@ -146,13 +151,15 @@ func TestTwoHundredSubscriptionsAreOneCallPerMetricAndPoll(t *testing.T) {
 	for i := range 200 {
 		sub := backlog.Subscription{Project: "shop", ID: fmt.Sprintf("sub-%03d", i)}
 		names = append(names, sub.ID)
-		for _, l := range levels() {
-			all = append(all, metricSeries(cloudmon.Metric(l.metric), sub, backlog.Sample{Value: float64(i), At: time.Now()}))
+		for _, m := range []backlog.Metric{
+			backlog.NumUndeliveredMessages, backlog.OldestUnackedMessageAge, backlog.NumUnackedMessagesByRegion, backlog.AckMessageCount,
+		} {
+			all = append(all, metricSeries(m, sub, float64(i), time.Now()))
 		}
 	}
 	server := cloudmontest.Start(t, cloudmontest.ByMetric(all...))
 	opts := localOptions(t, server.Addr(), names...)
-	opts.PollInterval = time.Hour // the first poll is the only one that this test sees
+	opts.PollInterval = 3 * time.Minute // the first poll is the only one that this test sees
 	app, err := New(opts, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +167,7 @@ func TestTwoHundredSubscriptionsAreOneCallPerMetricAndPoll(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- app.Run(ctx) }()
-	r := &running{t: t, app: app}
+	r := &served{t: t, app: app}
 	r.eventually("/readyz", http.StatusOK)
 	r.eventually("/metrics", http.StatusOK, `pubsub_subscription_num_undelivered_messages{project_id="shop",subscription_id="sub-199"} 199`)
 	for range 20 {
@@ -170,8 +177,8 @@ func TestTwoHundredSubscriptionsAreOneCallPerMetricAndPoll(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	if n := len(server.Requests()); n != len(levels()) {
-		t.Fatalf("%d calls for one poll of 200 subscriptions", n)
+	if n := len(server.Requests()); n != 4 {
+		t.Fatalf("%d calls for one poll of four metrics of 200 subscriptions", n)
 	}
 }
 
@@ -189,15 +196,15 @@ func TestFailuresOfMonitoringAreSurvived(t *testing.T) {
 		t.Run(tt.code.String(), func(t *testing.T) {
 			server := cloudmontest.Start(t, cloudmontest.Fail(status.Error(tt.code, "no")))
 			r := runApp(t, server, "offers")
-			r.eventually("/metrics", http.StatusOK, `code="`+tt.code.String()+`"`, `pubsub_exporter_polls_total{result="failed"} 1`,
+			r.eventually("/metrics", http.StatusOK, `code="`+tt.code.String()+`"`, `pubsub_exporter_polls_total{project_id="shop",result="failed"} 1`,
 				`pubsub_subscription_num_undelivered_messages_sample_state{project_id="shop",state="absent",subscription_id="offers"} 1`)
-			r.eventually("/readyz", http.StatusServiceUnavailable, "first-poll: no poll was answered")
+			r.eventually("/readyz", http.StatusServiceUnavailable, "first-poll: ")
 			r.eventually("/livez", http.StatusOK)
 			logged := r.logs.FilterMessage("poll failed").All()
 			if len(logged) == 0 || logged[0].Level != tt.level || !strings.Contains(fmt.Sprint(logged[0].ContextMap()["error"]), tt.cure) {
 				t.Fatalf("logged %v", logged)
 			}
-			server.Answer(cloudmontest.ByMetric(metricSeries(cloudmon.NumUndeliveredMessages, offers, backlog.Sample{Value: 6, At: time.Now()})))
+			server.Answer(cloudmontest.ByMetric(metricSeries(backlog.NumUndeliveredMessages, offers, 6, time.Now())))
 			r.eventually("/metrics", http.StatusOK, `pubsub_subscription_num_undelivered_messages{project_id="shop",subscription_id="offers"} 6`)
 			r.eventually("/readyz", http.StatusOK)
 		})
@@ -214,7 +221,7 @@ func TestStoppingDoesNotWaitForASlowAnswer(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- app.Run(ctx) }()
 	for len(server.Requests()) == 0 {
-		(&running{t: t, app: app}).get("/livez")
+		(&served{t: t, app: app}).get("/livez")
 	}
 	begin := time.Now()
 	cancel()

@@ -1,95 +1,173 @@
 package export
 
 import (
-	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"spillway/internal/backlog"
 )
 
-// id names one reading: a level's metric type and a subscription.
-type id struct {
-	metric string
-	sub    backlog.Subscription
-}
-
-// board is what is known after one poll. It is never changed once published; the tick makes the next one.
+// board is what is known at one instant. It is never changed once published; a poll makes a new section for its project
+// and a new board around it.
 type board struct {
-	levels []level
-	subs   []backlog.Subscription // in order, the same on every board
-	// samples holds the newest sample of every reading that was ever answered.
-	samples map[id]backlog.Sample
-	// complete is when the last poll began that was answered in full; zero before the first.
-	complete time.Time
+	metrics  []backlog.Definition // read for every subscription, in the order of the options
+	backlog  backlog.Metric       // what backlog.Backlog stands for
+	sections []*section           // in the order of their projects
 }
 
-// newBoard returns the board before the first poll, on which everything is absent.
-func newBoard(levels []level, subs []backlog.Subscription) *board {
-	return &board{levels: levels, subs: subs, samples: map[id]backlog.Sample{}}
+// section is one project.
+type section struct {
+	project  string
+	label    string // project_id="shop"
+	ids      []string
+	wants    map[string]want
+	columns  []*column
+	complete time.Time // when the last poll began that was answered in full; zero before the first
+	roster   listing
 }
 
-// read judges one reading at now. Nothing known reads absent.
-func (b *board) read(which id, now time.Time, limits backlog.Limits) backlog.Reading {
-	return backlog.Read(b.samples[which], now, limits)
+// column is one metric of a project.
+type column struct {
+	def      backlog.Definition
+	times    times
+	rows     []row // in the order of their IDs
+	answered time.Time
+	failure  error
 }
 
-// ids returns every reading in the order of levels and subscriptions.
-func (b *board) ids() []id {
-	all := make([]id, 0, len(b.levels)*len(b.subs))
-	for _, l := range b.levels {
-		for _, sub := range b.subs {
-			all = append(all, id{l.metric, sub})
+// row is one metric of one subscription, or topic.
+type row struct {
+	id    string
+	label string // subscription_id="offers"
+	cells []cell
+	// zero is when a subscription was last found to be idle, if that is to count as a backlog of 0.
+	zero backlog.Seen
+	ever bool
+}
+
+// cell is one series.
+type cell struct {
+	labels []backlog.Label
+	text   string // the labels as they are served, with the row's and section's, without braces; empty without own labels
+	seen   backlog.Seen
+	rate   float64
+}
+
+// section returns the project's, or nil.
+func (b *board) section(project string) *section {
+	at, found := slices.BinarySearchFunc(b.sections, project, func(s *section, p string) int { return strings.Compare(s.project, p) })
+	if !found {
+		return nil
+	}
+	return b.sections[at]
+}
+
+// with returns a board on which s has taken the place of its project's last section.
+func (b *board) with(s *section) *board {
+	next := b.without(s.project)
+	at, _ := slices.BinarySearchFunc(next.sections, s.project, func(s *section, p string) int { return strings.Compare(s.project, p) })
+	next.sections = slices.Insert(next.sections, at, s)
+	return next
+}
+
+// without returns a board without a project.
+func (b *board) without(project string) *board {
+	next := *b
+	next.sections = slices.DeleteFunc(slices.Clone(b.sections), func(s *section) bool { return s.project == project })
+	return &next
+}
+
+// definition finds one of the metrics that are on the board for every subscription or for this section's.
+func (s *section) column(m backlog.Metric) *column {
+	for _, c := range s.columns {
+		if c.def.Metric == m {
+			return c
 		}
 	}
-	return all
+	return nil
 }
 
-// query asks for one level of every subscription of one project.
-type query struct {
-	metric  string
-	project string
-	// ids are short IDs.
-	ids []string
+func (c *column) row(id string) *row {
+	at, found := slices.BinarySearchFunc(c.rows, id, func(r row, id string) int { return strings.Compare(r.id, id) })
+	if !found {
+		return nil
+	}
+	return &c.rows[at]
 }
 
-// queries returns one query per level and project: that many calls make a poll, however many the subscriptions.
-func (b *board) queries() []query {
-	var list []query
-	for _, l := range b.levels {
-		for i, sub := range b.subs {
-			if i == 0 || sub.Project != b.subs[i-1].Project {
-				list = append(list, query{metric: l.metric, project: sub.Project})
+// judged is one row at one instant.
+type judged struct {
+	total backlog.Reading
+	rate  float64
+	// missing is a region that was there before and has no believable sample, or empty.
+	missing string
+	idle    bool
+}
+
+// judge adds the cells up. Over regions there is a total only when every region is there that was there before: it is as
+// old as its oldest and as good as its worst part. Over other labels, such as delivery types, of which some rest while
+// others work, it is as good as its best.
+func (c *column) judge(r *row, now time.Time) judged {
+	var j judged
+	regions := c.def.Metric.ByRegion()
+	for i := range r.cells {
+		one := r.cells[i].seen.Read(now, c.times.limits)
+		if one.State == backlog.Absent {
+			if regions && j.missing == "" {
+				j.missing = value(r.cells[i].labels, "region")
 			}
-			last := &list[len(list)-1]
-			last.ids = append(last.ids, sub.ID)
+			continue
+		}
+		j.rate += r.cells[i].rate
+		j.total = c.add(j.total, one, regions)
+	}
+	switch {
+	case j.total.State == backlog.Absent:
+		j.missing = "" // nothing is there at all
+	case j.missing != "":
+		j.total, j.rate = backlog.Reading{}, 0
+	}
+	if j.total.State == backlog.Absent && j.missing == "" && !r.zero.At.IsZero() {
+		j.total = r.zero.Read(now, c.times.limits)
+		j.idle = j.total.State != backlog.Absent
+	}
+	return j
+}
+
+// add adds a part to a total, which is absent before the first.
+func (c *column) add(total, part backlog.Reading, worst bool) backlog.Reading {
+	if total.State == backlog.Absent {
+		return part
+	}
+	sum := total.Value + part.Value
+	if strings.HasPrefix(c.def.Metric.Name(), "oldest_") {
+		sum = max(total.Value, part.Value)
+	}
+	if (part.Age > total.Age) == worst {
+		total = part
+	}
+	total.Value = sum
+	return total
+}
+
+func value(labels []backlog.Label, name string) string {
+	for _, l := range labels {
+		if l.Name == name {
+			return l.Value
+		}
+	}
+	return "?"
+}
+
+// series returns the cells that can be believed.
+func (c *column) series(r *row, now time.Time) []backlog.Series {
+	var list []backlog.Series
+	for i := range r.cells {
+		one := &r.cells[i]
+		if reading := one.seen.Read(now, c.times.limits); reading.State != backlog.Absent {
+			list = append(list, backlog.Series{Labels: one.labels, Reading: reading, Rate: one.rate})
 		}
 	}
 	return list
-}
-
-// answer is what became of one query.
-type answer struct {
-	query   query
-	samples map[backlog.Subscription]backlog.Sample
-	err     error
-}
-
-// judge returns the board after a poll that began at now. A sample takes the place of one that is not newer. What the
-// answers lack stays as it was: it ages, and expires when it is too old to repeat.
-func judge(last *board, answers []answer, now time.Time) *board {
-	next := *last
-	next.samples = maps.Clone(last.samples)
-	next.complete = now
-	for _, a := range answers {
-		if a.err != nil {
-			next.complete = last.complete
-		}
-		for sub, s := range a.samples {
-			which := id{a.query.metric, sub}
-			if !s.At.Before(next.samples[which].At) {
-				next.samples[which] = s
-			}
-		}
-	}
-	return &next
 }

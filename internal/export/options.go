@@ -1,25 +1,19 @@
 package export
 
 import (
-	"fmt"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"spillway/internal/backlog"
-	"spillway/internal/config"
 	"spillway/internal/logging"
 )
 
-// The bounds of the times. Cloud Monitoring takes a sample every 60 s and charges for every series that is read; a
-// local server may run faster than life.
+// The words of --backlog-metric.
 const (
-	minPollInterval      = 10 * time.Second
-	minLocalPollInterval = 100 * time.Millisecond
-	maxBelief            = time.Hour
+	globalBacklog   = "global"
+	regionalBacklog = "regional"
 )
 
 // Options is everything that a user can set.
@@ -27,24 +21,43 @@ type Options struct {
 	// Subscriptions are full names, or short IDs that belong to Project.
 	Subscriptions []string
 	Project       string
-	// Listen is the address of the HTTP server.
-	Listen string
-	// MonitoringEndpoint is the host:port of a local server, spoken to without TLS and authentication; empty means Cloud
-	// Monitoring with Application Default Credentials.
-	MonitoringEndpoint string
+	// Discover are projects all of whose subscriptions are watched, as far as Include and Exclude let them: patterns of short
+	// IDs with * ? and [a-z]. Without Include all are let in.
+	Discover, Include, Exclude []string
+	// Metrics are what is read of every subscription, by type, path or name.
+	Metrics []string
+	// BacklogMetric says where the backlog comes from: "global" or "regional".
+	BacklogMetric string
+	// Listen is the address of the HTTP server, and WebConfig a file of Prometheus' exporter-toolkit with its TLS and
+	// passwords; empty means neither.
+	Listen, WebConfig string
+	// MonitoringEndpoint and PubsubEndpoint are the host:port of a local server, spoken to without TLS and authentication, or
+	// https://host in place of Google's own; empty means Google's own. Without PubsubEndpoint a local MonitoringEndpoint
+	// stands for both.
+	MonitoringEndpoint, PubsubEndpoint string
+	// Universe is the domain of a sovereign cloud; empty means that of the credentials.
+	Universe string
 	// PollInterval is the time from one poll to the next.
 	PollInterval time.Duration
-	// FreshFor is the age up to which a sample is fresh, HoldFor how much longer it is repeated.
-	FreshFor, HoldFor time.Duration
-	Logging           logging.Options
+	// FreshFor is the age up to which a sample of the backlog is fresh: the age at which the next one is due, and one poll.
+	// Hold is how long after that it was due a value is repeated.
+	FreshFor, Hold time.Duration
+	// IdleAsZero reports 0 for a subscription that exists and has had no sample for an hour.
+	IdleAsZero bool
+	Logging    logging.Options
 }
 
 // DefaultOptions returns what holds unless a flag says otherwise. A sample is fresh for 4 minutes: 60 s between samples,
 // up to 120 s until one is visible, 60 s between polls.
 func DefaultOptions() Options {
 	return Options{
-		Project: os.Getenv("GOOGLE_CLOUD_PROJECT"), Listen: ":9090",
-		PollInterval: time.Minute, FreshFor: 4 * time.Minute, HoldFor: 5 * time.Minute,
+		Project: os.Getenv("GOOGLE_CLOUD_PROJECT"), PubsubEndpoint: os.Getenv("PUBSUB_EMULATOR_HOST"), Listen: ":9090",
+		Metrics: []string{
+			backlog.NumUndeliveredMessages.Name(), backlog.OldestUnackedMessageAge.Name(), backlog.NumUnackedMessagesByRegion.Name(),
+			backlog.AckMessageCount.Name(),
+		},
+		BacklogMetric: globalBacklog,
+		PollInterval:  time.Minute, FreshFor: 4 * time.Minute, Hold: 5 * time.Minute,
 		Logging: logging.DefaultOptions(),
 	}
 }
@@ -53,67 +66,68 @@ func DefaultOptions() Options {
 func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&o.Subscriptions, "subscription", o.Subscriptions, "projects/P/subscriptions/S, or a short ID of --project; may be given several times")
 	fs.StringVar(&o.Project, "project", o.Project, "project ID of the short subscription IDs; $GOOGLE_CLOUD_PROJECT unless given")
+	fs.StringArrayVar(&o.Discover, "discover", o.Discover, "project all of whose subscriptions are watched; may be given several times")
+	fs.StringArrayVar(&o.Include, "include", o.Include, "pattern of the subscriptions that --discover watches, such as orders-*; all unless given; may be given several times")
+	fs.StringArrayVar(&o.Exclude, "exclude", o.Exclude, "pattern of the subscriptions that --discover leaves out; may be given several times")
+	fs.StringSliceVar(&o.Metrics, "metrics", o.Metrics, "gauges and deltas to read of every subscription, such as backlog_bytes or topic/send_request_count")
+	fs.StringVar(&o.BacklogMetric, "backlog-metric", o.BacklogMetric,
+		"where the backlog comes from: global (num_undelivered_messages) or regional (the sum of num_unacked_messages_by_region, known in a region's outage to be incomplete)")
 	fs.StringVar(&o.Listen, "listen", o.Listen, "address to serve /metrics and health at")
+	fs.StringVar(&o.WebConfig, "web.config.file", o.WebConfig, "file with TLS and basic authentication for --listen, in the form of Prometheus' exporter-toolkit")
 	fs.StringVar(&o.MonitoringEndpoint, "monitoring-endpoint", o.MonitoringEndpoint,
-		"host:port of a local monitoring server, without TLS and authentication; Cloud Monitoring with Application Default Credentials unless given")
+		"host:port of a local monitoring server, without TLS and authentication, or https://host in place of Cloud Monitoring's; Cloud Monitoring with Application Default Credentials unless given")
+	fs.StringVar(&o.PubsubEndpoint, "pubsub-endpoint", o.PubsubEndpoint,
+		"likewise for Pub/Sub's list of subscriptions; $PUBSUB_EMULATOR_HOST unless given, or else a local --monitoring-endpoint")
+	fs.StringVar(&o.Universe, "universe-domain", o.Universe, "domain of a sovereign cloud; that of the credentials unless given")
 	fs.DurationVar(&o.PollInterval, "poll-interval", o.PollInterval, "time from one poll to the next")
-	fs.DurationVar(&o.FreshFor, "fresh-for", o.FreshFor, "age up to which a sample is fresh")
-	fs.DurationVar(&o.HoldFor, "hold-for", o.HoldFor, "how much longer a sample is repeated when nothing newer comes; then its series vanish")
+	fs.DurationVar(&o.FreshFor, "fresh-for", o.FreshFor, "age up to which a sample is fresh: when the next one is due, and one poll; metrics that are visible later get more")
+	fs.DurationVar(&o.Hold, "hold", o.Hold, "how long after the next sample was due the last one is repeated; then its series vanish")
+	fs.DurationVar(&o.Hold, "hold-for", o.Hold, "another name of --hold")
+	_ = fs.MarkHidden("hold-for") // it was registered just now
+	fs.BoolVar(&o.IdleAsZero, "idle-as-zero", o.IdleAsZero, "report 0 for a subscription that exists and has had no sample for an hour")
 	o.Logging.RegisterFlags(fs)
 }
 
-// Validate returns every fault at once.
-func (o *Options) Validate() error {
-	var errs config.Errors
-	o.parseSubscriptions(&errs)
-	errs.CheckAddress("--listen", o.Listen, "give host:port or :port")
-	if o.MonitoringEndpoint != "" {
-		errs.CheckAddress("--monitoring-endpoint", o.MonitoringEndpoint, "give host:port, without a scheme")
-		if strings.HasPrefix(o.MonitoringEndpoint, ":") {
-			errs.Add("--monitoring-endpoint", o.MonitoringEndpoint, "has no host", "give host:port")
-		}
-	}
-	o.checkTimes(&errs)
-	o.Logging.Validate(&errs)
-	return errs.Err()
+// due is the age at which the next sample of the backlog is due: 3 minutes, unless a local server runs faster than life.
+func (o *Options) due() time.Duration { return o.FreshFor - o.PollInterval }
+
+// scale returns a time of real life at the speed of due.
+func (o *Options) scale(d time.Duration) time.Duration {
+	normal := backlog.SamplePeriod + visible
+	return time.Duration(float64(d) * float64(o.due()) / float64(normal))
 }
 
-func (o *Options) checkTimes(errs *config.Errors) {
-	least := minPollInterval
-	if o.MonitoringEndpoint != "" {
-		least = minLocalPollInterval
+// visible is how long after its instant a sample of the backlog may be invisible.
+const visible = 2 * time.Minute
+
+// memory is how long a region is missed after its last sample, and how long an idle subscription must have been silent.
+const memory = time.Hour
+
+// times returns the bounds of a metric's ages.
+func (o *Options) times(d backlog.Definition) times {
+	due := o.scale(d.Due())
+	t := times{due: due, memory: max(o.scale(memory), due+o.Hold)}
+	t.limits.Fresh = due + o.PollInterval
+	t.limits.Hold = max(0, due+o.Hold-t.limits.Fresh)
+	t.window = t.limits.Fresh + o.PollInterval
+	t.first = t.limits.Fresh + t.limits.Hold
+	if d.Kind == backlog.Delta {
+		t.window = t.first // a late interval is still counted
+	} else if d.Metric.ByRegion() || o.IdleAsZero {
+		t.first = t.memory
 	}
-	errs.Check(o.PollInterval >= least, "--poll-interval", o.PollInterval, "must be at least "+least.String(), "Cloud Monitoring has a new sample every 60s")
-	errs.Check(o.FreshFor >= o.PollInterval, "--fresh-for", o.FreshFor, "must not be shorter than --poll-interval",
-		"add up the time between samples, the time until one is visible and the time between polls")
-	errs.Check(o.HoldFor >= 0, "--hold-for", o.HoldFor, "must not be negative", "give 0 to hold nothing")
-	errs.Check(o.FreshFor <= maxBelief, "--fresh-for", o.FreshFor, "must be at most "+maxBelief.String(), "an older backlog says nothing about now")
-	errs.Check(o.FreshFor > maxBelief || o.HoldFor <= maxBelief-o.FreshFor, "--hold-for", o.HoldFor, "makes more than "+maxBelief.String()+" together with --fresh-for",
-		"an older backlog says nothing about now")
+	return t
 }
 
-// parseSubscriptions returns the subscriptions in order and once each, and adds every fault to errs.
-func (o *Options) parseSubscriptions(errs *config.Errors) []backlog.Subscription {
-	if len(o.Subscriptions) == 0 {
-		errs.Add("--subscription", "", "is required", "give projects/P/subscriptions/S at least once")
-	}
-	subs := make([]backlog.Subscription, 0, len(o.Subscriptions))
-	for _, name := range o.Subscriptions {
-		sub, err := backlog.ParseSubscription(name, o.Project)
-		switch {
-		case err != nil:
-			errs.Add("--subscription", name, err.Error(), "give projects/P/subscriptions/S, or a short ID together with --project")
-		case strings.Trim(sub.Project, "0123456789") == "":
-			errs.Add("--subscription", name, fmt.Sprintf("the project %q is a number", sub.Project), "give the project's ID: Cloud Monitoring labels its series with that")
-		default:
-			subs = append(subs, sub)
-		}
-	}
-	slices.SortFunc(subs, backlog.Subscription.Compare)
-	return slices.Compact(subs)
-}
+// limits returns the ages at which readings of the backlog change their state.
+func (o *Options) limits() backlog.Limits { return o.times(o.backlog()).limits }
 
-// limits returns the ages at which readings change their state.
-func (o *Options) limits() backlog.Limits {
-	return backlog.Limits{Fresh: o.FreshFor, Hold: o.HoldFor}
+// backlog returns the metric that the backlog comes from.
+func (o *Options) backlog() backlog.Definition {
+	metric := backlog.NumUndeliveredMessages
+	if o.BacklogMetric == regionalBacklog {
+		metric = backlog.NumUnackedMessagesByRegion
+	}
+	d, _ := backlog.Describe(string(metric)) // it is in the catalogue
+	return d
 }

@@ -17,6 +17,7 @@ import (
 func parse(t *testing.T, args ...string) Options {
 	t.Helper()
 	t.Setenv("GOOGLE_CLOUD_PROJECT", "")
+	t.Setenv("PUBSUB_EMULATOR_HOST", "")
 	o := DefaultOptions()
 	fs := pflag.NewFlagSet("backlog-exporter", pflag.ContinueOnError)
 	o.RegisterFlags(fs)
@@ -37,16 +38,26 @@ func TestValidateNamesEveryFaultAtOnce(t *testing.T) {
 		{name: "a short ID with a project", args: []string{"--subscription=offers", "--project=shop"}},
 		{name: "a local server may be polled often", args: []string{one, "--monitoring-endpoint=127.0.0.1:8085", "--poll-interval=100ms"}},
 		{name: "as long as can be believed", args: []string{one, "--fresh-for=10m", "--hold-for=50m"}},
-		{name: "nothing held", args: []string{one, "--hold-for=0"}},
-		{name: "no subscription", want: []string{`--subscription: is required; give projects/P/subscriptions/S`}},
+		{name: "nothing held", args: []string{one, "--hold=0"}},
+		{name: "discovery", args: []string{"--discover=shop", "--include=orders-*", "--exclude=*-test"}},
+		{name: "endpoints of Google's elsewhere", args: []string{one, "--monitoring-endpoint=https://monitoring.example", "--pubsub-endpoint=https://pubsub.example:443"}},
+		{name: "more metrics", args: []string{one, "--metrics=backlog_bytes,topic/send_request_count", "--metrics=pubsub.googleapis.com/subscription/nack_requests", "--backlog-metric=regional"}},
+		{name: "a metric that is none", args: []string{one, "--metrics=num_undeliverd_messages"}, want: []string{`--metrics "num_undeliverd_messages": is not a metric of Pub/Sub's subscriptions or topics; did you mean num_undelivered_messages?`}},
+		{name: "a distribution", args: []string{one, "--metrics=ack_latencies"}, want: []string{`--metrics "ack_latencies": is a distribution`}},
+		{name: "a backlog from nowhere", args: []string{one, "--backlog-metric=local"}, want: []string{`--backlog-metric "local": is neither global nor regional`}},
+		{name: "a bad pattern", args: []string{"--discover=shop", "--include=[a"}, want: []string{`--include "[a": is not a pattern`}},
+		{name: "patterns without a project", args: []string{one, "--exclude=a*"}, want: []string{`--exclude "a*": chooses among nothing; give --discover`}},
+		{name: "a project's number", args: []string{"--discover=123"}, want: []string{`--discover "123": is not a project's ID`}},
+		{name: "TLS from nowhere", args: []string{one, "--web.config.file=/no/such/file"}, want: []string{`--web.config.file "/no/such/file": cannot be read`}},
+		{name: "no subscription", want: []string{`--subscription: is required; give projects/P/subscriptions/S at least once, or --discover PROJECT`}},
 		{name: "a short ID without a project", args: []string{"--subscription=offers"}, want: []string{`--subscription "offers": not a subscription: the short ID "offers" needs a project`}},
 		{name: "a project number", args: []string{"--subscription=projects/123456/subscriptions/offers"}, want: []string{`--subscription "projects/123456/subscriptions/offers": the project "123456" is a number; give the project's ID`}},
 		{name: "too often for Cloud Monitoring", args: []string{one, "--poll-interval=9s"}, want: []string{`--poll-interval "9s": must be at least 10s`}},
 		{name: "too often for anybody", args: []string{one, "--monitoring-endpoint=127.0.0.1:8085", "--poll-interval=0"}, want: []string{`--poll-interval "0s": must be at least 100ms`}},
 		{name: "fresh for less than a poll", args: []string{one, "--fresh-for=30s"}, want: []string{`--fresh-for "30s": must not be shorter than --poll-interval`}},
-		{name: "believed for too long", args: []string{one, "--hold-for=57m"}, want: []string{`--hold-for "57m0s": makes more than 1h0m0s together with --fresh-for`}},
+		{name: "believed for too long", args: []string{one, "--hold-for=57m"}, want: []string{`--hold "57m0s": makes more than 1h0m0s together with --fresh-for`}},
 		{name: "fresh for ever", args: []string{one, "--fresh-for=2562047h", "--hold-for=2562047h"}, want: []string{`--fresh-for "2562047h0m0s": must be at most 1h0m0s`}},
-		{name: "held for ever", args: []string{one, "--hold-for=2562047h"}, want: []string{`--hold-for "2562047h0m0s": makes more than 1h0m0s`}},
+		{name: "held for ever", args: []string{one, "--hold-for=2562047h"}, want: []string{`--hold "2562047h0m0s": makes more than 1h0m0s`}},
 		{name: "an endpoint with a scheme", args: []string{one, "--monitoring-endpoint=http://127.0.0.1:8085"}, want: []string{`--monitoring-endpoint "http://127.0.0.1:8085": is not an address`}},
 		{name: "an endpoint without a host", args: []string{one, "--monitoring-endpoint=:8085"}, want: []string{`--monitoring-endpoint ":8085": has no host`}},
 		{
@@ -58,7 +69,7 @@ func TestValidateNamesEveryFaultAtOnce(t *testing.T) {
 			want: []string{
 				`--subscription "of": not a subscription: the ID "of" must be 3 to 255`, `--subscription "a/b": not a subscription: want projects/P/subscriptions/S`,
 				`--listen "9090": is not an address; give host:port or :port`, `--monitoring-endpoint "monitoring": is not an address; give host:port`,
-				`--poll-interval "-1s"`, `--fresh-for "-2s"`, `--hold-for "-1s": must not be negative`, `--log-level "loud"`, `--log-format "xml"`,
+				`--poll-interval "-1s"`, `--fresh-for "-2s"`, `--hold "-1s": must not be negative`, `--log-level "loud"`, `--log-format "xml"`,
 			},
 		},
 	}
@@ -113,8 +124,35 @@ func TestSubscriptionsComeInOrderAndOnce(t *testing.T) {
 
 func TestTheDefaultsAddUp(t *testing.T) {
 	o := DefaultOptions()
-	const samplePeriod, visibility = time.Minute, 2 * time.Minute
-	if o.FreshFor < samplePeriod+visibility+o.PollInterval {
-		t.Fatalf("a normal sample is up to %s old and would not be fresh for %s", samplePeriod+visibility+o.PollInterval, o.FreshFor)
+	const due = 3 * time.Minute // 60 s between samples and up to 120 s until one is visible
+	if o.due() != due || o.FreshFor < due+o.PollInterval {
+		t.Fatalf("a normal sample is up to %s old and would not be fresh for %s", due+o.PollInterval, o.FreshFor)
+	}
+	for name, want := range map[string]backlog.Limits{
+		"num_undelivered_messages": {Fresh: 4 * time.Minute, Hold: 4 * time.Minute},
+		"ack_message_count":        {Fresh: 5*time.Minute + time.Second, Hold: 4 * time.Minute},
+		"nack_requests":            {Fresh: 8 * time.Minute, Hold: 4 * time.Minute},
+	} {
+		if got := o.timesOf(t, name).limits; got != want {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
+	}
+}
+
+// TestALocalServerMayBeFasterThanLife: at twelve times the speed everything is a twelfth.
+func TestALocalServerMayBeFasterThanLife(t *testing.T) {
+	o := parse(t, "--monitoring-endpoint=127.0.0.1:1", "--poll-interval=5s", "--fresh-for=20s", "--hold-for=25s")
+	got, normal := o.timesOf(t, "num_unacked_messages_by_region"), DefaultOptions().timesOf(t, "num_unacked_messages_by_region")
+	for _, pair := range [][2]time.Duration{
+		{got.due, normal.due},
+		{got.limits.Fresh, normal.limits.Fresh},
+		{got.limits.Hold, normal.limits.Hold},
+		{got.memory, normal.memory},
+		{got.window, normal.window},
+		{got.first, normal.first},
+	} {
+		if 12*pair[0] != pair[1] {
+			t.Fatalf("got %+v, normal is %+v", got, normal)
+		}
 	}
 }

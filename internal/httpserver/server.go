@@ -41,12 +41,20 @@ func Listen(ctx context.Context, flag, addr string) (net.Listener, error) {
 
 // Serve answers requests on ln until ctx is done, then lets running requests end within drain, and returns.
 func Serve(ctx context.Context, ln net.Listener, handler http.Handler, drain time.Duration, log *zap.Logger) error {
+	return ServeBy(ctx, (*http.Server).Serve, ln, handler, drain, log)
+}
+
+// ServeBy is Serve with another way to run the server, such as one that adds TLS. run returns http.ErrServerClosed once the
+// server is shut down.
+func ServeBy(
+	ctx context.Context, run func(*http.Server, net.Listener) error, ln net.Listener, handler http.Handler, drain time.Duration, log *zap.Logger,
+) error {
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: zap.NewStdLog(log),
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(ln) }()
+	go func() { failed <- run(server, ln) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serving http: %w", err)

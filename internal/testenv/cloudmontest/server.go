@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"cloud.google.com/go/monitoring/apiv3/v2/monitoringpb"
 	metricpb "google.golang.org/genproto/googleapis/api/metric"
@@ -119,26 +120,38 @@ func Hang(ctx context.Context, _ *monitoringpb.ListTimeSeriesRequest) (*monitori
 	return nil, ctx.Err()
 }
 
-// Series returns a time series of integers with the labels that Pub/Sub's have.
-func Series(metricType string, sub backlog.Subscription, samples ...backlog.Sample) *monitoringpb.TimeSeries {
+// Series returns a time series of integers with the labels that Pub/Sub's have: those of sub, which is a topic for a
+// topic's metric, and the metric's own.
+func Series(metric backlog.Metric, sub backlog.Subscription, labels map[string]string, points ...backlog.Point) *monitoringpb.TimeSeries {
+	owner := "subscription"
+	if metric.OfTopic() {
+		owner = "topic"
+	}
 	series := &monitoringpb.TimeSeries{
-		Metric: &metricpb.Metric{Type: metricType},
+		Metric: &metricpb.Metric{Type: string(metric), Labels: labels},
 		Resource: &monitoredrespb.MonitoredResource{
-			Type: "pubsub_subscription", Labels: map[string]string{"project_id": sub.Project, "subscription_id": sub.ID},
+			Type: "pubsub_" + owner, Labels: map[string]string{"project_id": sub.Project, owner + "_id": sub.ID},
 		},
 		MetricKind: metricpb.MetricDescriptor_GAUGE, ValueType: metricpb.MetricDescriptor_INT64,
 	}
-	for _, s := range samples {
-		series.Points = append(series.Points, Point(s))
+	for _, p := range points {
+		if p.Start.Before(p.End) {
+			series.MetricKind = metricpb.MetricDescriptor_DELTA
+		}
+		series.Points = append(series.Points, Point(p))
 	}
 	return series
 }
 
-// Point returns a point of an integer level.
-func Point(s backlog.Sample) *monitoringpb.Point {
-	at := timestamppb.New(s.At)
+// Level returns the point of a level that was true at an instant.
+func Level(value float64, at time.Time) backlog.Point {
+	return backlog.Point{Start: at, End: at, Value: value}
+}
+
+// Point returns a point of an integer.
+func Point(p backlog.Point) *monitoringpb.Point {
 	return &monitoringpb.Point{
-		Interval: &monitoringpb.TimeInterval{StartTime: at, EndTime: at},
-		Value:    &monitoringpb.TypedValue{Value: &monitoringpb.TypedValue_Int64Value{Int64Value: int64(s.Value)}},
+		Interval: &monitoringpb.TimeInterval{StartTime: timestamppb.New(p.Start), EndTime: timestamppb.New(p.End)},
+		Value:    &monitoringpb.TypedValue{Value: &monitoringpb.TypedValue_Int64Value{Int64Value: int64(p.Value)}},
 	}
 }

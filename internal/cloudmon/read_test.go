@@ -66,15 +66,20 @@ func within(t *testing.T, budget time.Duration) context.Context {
 	return ctx
 }
 
+// newest reports whether the answer is one series of offers with one point.
+func newest(a Answer, want backlog.Point) bool {
+	return len(a.Series) == 1 && a.Series[0].ID == "offers" && len(a.Series[0].Points) == 1 && a.Series[0].Points[0] == want
+}
+
 func TestTheRequestAsksForEverythingInOneCall(t *testing.T) {
 	server := cloudmontest.Start(t, cloudmontest.Always(series(offers, at(-2, 41), at(-1, 42)), series(orders)))
 	client, seen := dial(t, server.Addr())
 	q := question()
-	got, err := client.Newest(t.Context(), q)
+	got, err := client.Read(t.Context(), q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Answer{Samples: map[backlog.Subscription]backlog.Sample{offers: at(-1, 42)}, Series: 2}
+	want := Answer{Series: []backlog.Measured{{ID: "offers", Points: []backlog.Point{at(-1, 42)}}}, Returned: 2}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatal(diff)
 	}
@@ -83,7 +88,7 @@ func TestTheRequestAsksForEverythingInOneCall(t *testing.T) {
 		t.Fatalf("%d calls for one query", len(requests))
 	}
 	req := requests[0]
-	if req.GetName() != "projects/shop" || req.GetFilter() != filter(q) || req.GetView() != monitoringpb.ListTimeSeriesRequest_FULL {
+	if req.GetName() != "projects/shop" || req.GetFilter() != filters(q, 0)[0] || req.GetView() != monitoringpb.ListTimeSeriesRequest_FULL {
 		t.Fatalf("asked for %v", req)
 	}
 	if from, to := req.GetInterval().GetStartTime().AsTime(), req.GetInterval().GetEndTime().AsTime(); !from.Equal(q.Since) || !to.Equal(q.Until) {
@@ -96,18 +101,18 @@ func TestTheRequestAsksForEverythingInOneCall(t *testing.T) {
 
 func TestTwoHundredSubscriptionsAreOneCall(t *testing.T) {
 	q := question()
-	q.Subscriptions = nil
+	q.IDs = nil
 	var all []*monitoringpb.TimeSeries
 	for i := range 200 {
 		sub := backlog.Subscription{Project: "shop", ID: fmt.Sprintf("sub-%03d", i)}
-		q.Subscriptions = append(q.Subscriptions, sub.ID)
+		q.IDs = append(q.IDs, sub.ID)
 		all = append(all, series(sub, at(-1, float64(i))))
 	}
 	server := cloudmontest.Start(t, cloudmontest.Always(all...))
 	client, _ := dial(t, server.Addr())
-	got, err := client.Newest(t.Context(), q)
-	if err != nil || len(got.Samples) != 200 || len(server.Requests()) != 1 {
-		t.Fatalf("%d samples by %d calls, %v", len(got.Samples), len(server.Requests()), err)
+	got, err := client.Read(t.Context(), q)
+	if err != nil || len(got.Series) != 200 || len(server.Requests()) != 1 {
+		t.Fatalf("%d series by %d calls, %v", len(got.Series), len(server.Requests()), err)
 	}
 }
 
@@ -121,11 +126,15 @@ func TestPagesAreReadToTheEndAndCounted(t *testing.T) {
 		return pages[req.GetPageToken()], nil
 	})
 	client, seen := dial(t, server.Addr())
-	got, err := client.Newest(t.Context(), question())
+	got, err := client.Read(t.Context(), question())
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Answer{Samples: map[backlog.Subscription]backlog.Sample{offers: at(-1, 3), orders: at(-2, 2)}, Series: 4}
+	want := Answer{Series: []backlog.Measured{
+		{ID: "offers", Points: []backlog.Point{at(-3, 1)}},
+		{ID: "orders", Points: []backlog.Point{at(-2, 2)}},
+		{ID: "offers", Points: []backlog.Point{at(-1, 3)}},
+	}, Returned: 4}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatal(diff)
 	}
@@ -140,7 +149,7 @@ func TestAnAnswerWithoutEndIsGivenUp(t *testing.T) {
 		return endless, nil
 	})
 	client, _ := dial(t, server.Addr())
-	_, err := client.Newest(t.Context(), question())
+	_, err := client.Read(t.Context(), question())
 	if err == nil || !strings.Contains(err.Error(), "does not end") || len(server.Requests()) != maxPages {
 		t.Fatalf("%d pages, then %v", len(server.Requests()), err)
 	}
@@ -166,7 +175,7 @@ func TestFailuresAreTypedRetriedWhenTemporaryAndNameTheCure(t *testing.T) {
 		t.Run(tt.code.String(), func(t *testing.T) {
 			server := cloudmontest.Start(t, cloudmontest.Fail(status.Error(tt.code, "the service\n said so")))
 			client, seen := dial(t, server.Addr())
-			_, err := client.Newest(within(t, 600*time.Millisecond), question())
+			_, err := client.Read(within(t, 600*time.Millisecond), question())
 			failure, ok := errors.AsType[*Error](err)
 			if !ok || failure.Code != tt.code || failure.Temporary() != (tt.tries > 1) {
 				t.Fatalf("got %#v", err)
@@ -195,8 +204,8 @@ func TestASecondAttemptMayHelp(t *testing.T) {
 		return &monitoringpb.ListTimeSeriesResponse{TimeSeries: []*monitoringpb.TimeSeries{series(offers, at(-1, 5))}}, nil
 	})
 	client, seen := dial(t, server.Addr())
-	got, err := client.Newest(within(t, 600*time.Millisecond), question())
-	if err != nil || got.Samples[offers] != at(-1, 5) {
+	got, err := client.Read(within(t, 600*time.Millisecond), question())
+	if err != nil || !newest(got, at(-1, 5)) {
 		t.Fatalf("got %v, %v", got, err)
 	}
 	if diff := cmp.Diff([]codes.Code{codes.ResourceExhausted, codes.OK}, seen.codes()); diff != "" {
@@ -208,7 +217,7 @@ func TestASilentServerCostsOneAttemptsShareAtATime(t *testing.T) {
 	server := cloudmontest.Start(t, cloudmontest.Hang)
 	client, _ := dial(t, server.Addr())
 	begin := time.Now()
-	_, err := client.Newest(within(t, 300*time.Millisecond), question())
+	_, err := client.Read(within(t, 300*time.Millisecond), question())
 	failure, ok := errors.AsType[*Error](err)
 	if !ok || failure.Code != codes.DeadlineExceeded {
 		t.Fatalf("got %v", err)
@@ -227,7 +236,7 @@ func TestAnEndedContextIsNotTriedAgain(t *testing.T) {
 		return nil, ctx.Err()
 	})
 	client, _ := dial(t, server.Addr())
-	_, err := client.Newest(ctx, question())
+	_, err := client.Read(ctx, question())
 	if failure, ok := errors.AsType[*Error](err); !ok || failure.Code != codes.Canceled || len(server.Requests()) != 1 {
 		t.Fatalf("%d requests, %v", len(server.Requests()), err)
 	}
@@ -237,15 +246,15 @@ func TestAServerThatComesBackIsFoundAgain(t *testing.T) {
 	first, stop := cloudmontest.StartAt(t, "127.0.0.1:0", cloudmontest.Always())
 	client, _ := dial(t, first.Addr())
 	stop()
-	if _, err := client.Newest(within(t, 300*time.Millisecond), question()); err == nil {
+	if _, err := client.Read(within(t, 300*time.Millisecond), question()); err == nil {
 		t.Fatal("a stopped server answered")
 	}
 	_, stop = cloudmontest.StartAt(t, first.Addr(), cloudmontest.Always(series(offers, at(-1, 5))))
 	defer stop()
 	for ctx := within(t, 30*time.Second); ; {
-		got, err := client.Newest(ctx, question())
+		got, err := client.Read(ctx, question())
 		if err == nil {
-			if got.Samples[offers] != at(-1, 5) {
+			if !newest(got, at(-1, 5)) {
 				t.Fatalf("got %v", got)
 			}
 			return

@@ -15,7 +15,7 @@ import (
 
 // The shape of one query. Times are fractions of the budget, which is what ctx has left when the query begins.
 const (
-	// attempts is how often a query is tried; one attempt has a third of the budget.
+	// attempts is how often a call is tried; one attempt has a third of the budget.
 	attempts = 3
 	// firstPause and quotaPause are the divisors for the pause before the second attempt, which doubles before the
 	// third: 1 s of 30 s, or 5 s when the quota is used up. A random half is added or taken away.
@@ -23,42 +23,61 @@ const (
 	quotaPause = 6
 	// defaultBudget is for a context without a deadline.
 	defaultBudget = 30 * time.Second
-	// pageSize is the service's greatest page, in points.
-	pageSize = 100_000
+	// pageSize is in points. The service gives up to 100,000, which take some 300 MB of memory until they are decoded; these
+	// take 30 at most.
+	pageSize = 10_000
 	// maxPages ends an answer that does not end by itself: 5 million points.
-	maxPages = 50
+	maxPages = 500
 )
 
 // errEndless is for a server that keeps giving page tokens. Asking it again would not help.
 var errEndless = status.Error(codes.OutOfRange, "the answer does not end")
 
-// Newest returns the newest sample of every subscription of q. It tries again, with growing pauses, while the failure
-// is temporary and ctx's deadline leaves time; the error is an *Error.
-func (c *Client) Newest(ctx context.Context, q Query) (Answer, error) {
+// Read returns the points of q: for a level the newest of each series, for a delta all of them. It tries again, with
+// growing pauses, while the failure is temporary, ctx's deadline leaves time and the project's retries are not used up:
+// ten of them, and one for every two calls that succeed. The error is an *Error.
+func (c *Client) Read(ctx context.Context, q Query) (Answer, error) {
 	budget := defaultBudget
 	if deadline, ok := ctx.Deadline(); ok {
 		budget = time.Until(deadline)
 	}
+	list := filters(q, c.sizes.known(q))
+	decoder := newDecoder(q)
+	for _, filter := range list {
+		if err := c.retry(ctx, q, budget, func(ctx context.Context) error { return c.attempt(ctx, q, filter, decoder) }); err != nil {
+			return Answer{}, err
+		}
+	}
+	if len(list) == 1 && list[0] == projectFilter(q) {
+		c.sizes.learn(q, decoder.answer)
+	}
+	return decoder.answer, nil
+}
+
+// retry calls once and then again while that makes sense. What several attempts add to an answer may be there twice;
+// points are told apart by their instants.
+func (c *Client) retry(ctx context.Context, q Query, budget time.Duration, call func(context.Context) error) error {
 	for attempt := 1; ; attempt++ {
-		answer, err := c.attempt(ctx, q, budget/attempts)
+		bounded, cancel := context.WithTimeout(ctx, budget/attempts)
+		err := call(bounded)
+		cancel()
 		if err == nil {
-			return answer, nil
+			c.retries.earn(q.Project)
+			return nil
 		}
 		failure := newError(q, err)
-		if attempt == attempts || !failure.Temporary() || !wait(ctx, pause(failure.Code, attempt, budget)) {
-			return Answer{}, failure
+		if attempt == attempts || !failure.Temporary() || !c.retries.take(q.Project) ||
+			!wait(ctx, max(pause(failure.Code, attempt, budget), failure.retryAfter())) {
+			return failure
 		}
 	}
 }
 
 // attempt reads every page once.
-func (c *Client) attempt(ctx context.Context, q Query, limit time.Duration) (Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	decoder := newDecoder(q)
+func (c *Client) attempt(ctx context.Context, q Query, filter string, decoder *decoder) error {
 	pages := c.api.ListTimeSeries(ctx, &monitoringpb.ListTimeSeriesRequest{
 		Name:     "projects/" + q.Project,
-		Filter:   filter(q),
+		Filter:   filter,
 		Interval: &monitoringpb.TimeInterval{StartTime: timestamppb.New(q.Since), EndTime: timestamppb.New(q.Until)},
 		View:     monitoringpb.ListTimeSeriesRequest_FULL,
 		PageSize: pageSize,
@@ -66,7 +85,7 @@ func (c *Client) attempt(ctx context.Context, q Query, limit time.Duration) (Ans
 	for range maxPages {
 		begin := time.Now()
 		series, err := pages.Next() // asks for the next page: none of the last is left
-		c.observe(Call{Metric: q.Metric, Project: q.Project, Code: callCode(q, err), Duration: time.Since(begin)})
+		c.observe(Call{Method: "ListTimeSeries", Metric: q.Metric, Project: q.Project, Code: callCode(q, err), Duration: time.Since(begin)})
 		for err == nil {
 			decoder.add(series)
 			if pages.PageInfo().Remaining() == 0 {
@@ -75,13 +94,13 @@ func (c *Client) attempt(ctx context.Context, q Query, limit time.Duration) (Ans
 			series, err = pages.Next()
 		}
 		if errors.Is(err, iterator.Done) || (err == nil && pages.PageInfo().Token == "") {
-			return decoder.answer, nil
+			return nil
 		}
 		if err != nil {
-			return Answer{}, err
+			return err
 		}
 	}
-	return Answer{}, errEndless
+	return errEndless
 }
 
 func callCode(q Query, err error) codes.Code {
