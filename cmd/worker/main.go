@@ -24,6 +24,9 @@ func newCommand() *cobra.Command {
 		Example: `  worker --subscription=projects/shop/subscriptions/offers --target=http://127.0.0.1:8081/offers
   PUBSUB_EMULATOR_HOST=127.0.0.1:8085 worker --project=demo --subscription=offers --handler=discard`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := opts.Load(cmd.Flags()); err != nil {
+				return err
+			}
 			if err := opts.Validate(); err != nil {
 				return err
 			}

@@ -34,7 +34,7 @@ func (e *Error) Error() string {
 }
 
 // Errors collects the faults of one configuration. The zero value is ready to use; it is not safe for concurrent use.
-type Errors struct{ list []error }
+type Errors struct{ list []*Error }
 
 // Add notes a fault.
 func (e *Errors) Add(key, value, problem, cure string) {
@@ -58,7 +58,16 @@ func (e *Errors) CheckAddress(key, address, cure string) {
 }
 
 // Err returns all faults joined, or nil when there are none.
-func (e *Errors) Err() error { return errors.Join(e.list...) }
+func (e *Errors) Err() error {
+	joined := make([]error, len(e.list))
+	for i, err := range e.list {
+		joined[i] = err
+	}
+	return errors.Join(joined...)
+}
+
+// All returns the faults one by one, in the order in which they were noted.
+func (e *Errors) All() []*Error { return e.list }
 
 // Nearest returns the candidate that is closest to name by edit distance, and whether one is close enough
 // (at most a third of its letters, and at least one, differ) to be what was meant.

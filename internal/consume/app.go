@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
+	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,17 +14,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
 
-	"spillway/internal/backlog"
-	"spillway/internal/config"
-	"spillway/internal/deliver"
+	"spillway/internal/cgroup"
 	"spillway/internal/httpserver"
+	"spillway/internal/idtoken"
 	"spillway/internal/lifecycle"
 	"spillway/internal/pull"
 )
 
 const (
-	// maxOutstandingBytes bounds the payloads that are leased at once.
-	maxOutstandingBytes = 100 << 20
 	// parkedLease is how much longer than its handling a parked message's lease may be kept.
 	parkedLease = 10 * time.Minute
 	// httpDrain bounds the end of running HTTP requests.
@@ -38,157 +36,160 @@ const (
 // App is the worker. Make it with New, run it once with Run.
 type App struct {
 	opts     Options
-	sub      backlog.Subscription
+	limits   cgroup.Limits
+	window   int // bytes of payload that each flow's stream, and all pushes together, may hold
 	listener net.Listener
+	admin    net.Listener // nil without
 	registry *prometheus.Registry
-	source   *pull.Subscriber
-	letters  *topicLetters // nil without a topic
-	target   *deliver.Target
-	flow     *flow
+	lanes    []*lane
+	keys     *idtoken.Keys // nil when no token is asked for
 	draining atomic.Bool
 	log      *zap.Logger
 }
 
-// New listens and prepares everything that can fail for good: port, emulator, credentials. It starts nothing. The options must
+// New listens and prepares everything that can fail for good: ports, emulator, credentials. It starts nothing. The options must
 // be valid.
 func New(ctx context.Context, opts Options, log *zap.Logger) (_ *App, err error) {
-	a := &App{opts: opts, registry: prometheus.NewRegistry(), log: log}
-	a.sub = opts.subscription(opts.Project, &config.Errors{})
+	a := &App{opts: opts, limits: cgroup.Read(os.DirFS("/")), registry: prometheus.NewRegistry(), log: log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
 		}
 	}()
-	if a.listener, err = httpserver.Listen(ctx, "--listen", opts.Listen); err != nil {
+	if err := a.listen(ctx); err != nil {
 		return nil, err
 	}
 	if err := pull.CheckEmulator(ctx); err != nil {
 		return nil, err
 	}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	a.source, err = pull.NewSubscriber(ctx, pull.Options{
-		Subscription:           a.sub,
-		MaxOutstandingMessages: opts.Concurrency + allowance(opts.Concurrency),
-		MaxOutstandingBytes:    maxOutstandingBytes,
-		Handlers:               a.opts.Concurrency,
-		Streams:                opts.Streams,
-		LeaseExtension:         opts.LeaseExtension,
-		MaxLease:               2*opts.HandlerTimeout + opts.DrainLimit + parkedLease,
-	}, pull.NewMetrics(a.registry), log.Named("pull"))
-	if err != nil {
-		return nil, err
-	}
-	if err := a.openLetters(ctx); err != nil {
-		return nil, err
-	}
-	a.flow = a.newFlow()
-	return a, nil
+	newProcessMetrics(a.registry, a.limits)
+	return a, a.openLanes(ctx)
 }
 
-// openLetters makes the dead-letter publisher, when a topic is configured.
-func (a *App) openLetters(ctx context.Context) error {
-	if a.opts.DeadLetterTopic == "" {
-		return nil
-	}
-	topic, err := backlog.ParseTopic(a.opts.DeadLetterTopic, a.opts.Project)
-	if err != nil {
+func (a *App) listen(ctx context.Context) (err error) {
+	if a.listener, err = httpserver.Listen(ctx, "--listen", a.opts.Listen); err != nil {
 		return err
 	}
-	a.letters, err = newTopicLetters(ctx, topic, a.sub)
+	if a.opts.AdminListen != "" {
+		a.admin, err = httpserver.Listen(ctx, "--admin-listen", httpserver.Loopback(a.opts.AdminListen))
+	}
 	return err
 }
 
-func (a *App) newFlow() *flow {
-	slots := newSlots(a.opts.Concurrency)
-	m := newMetrics(a.registry, a.sub.ID, slots.held)
-	m.limit.Set(float64(a.opts.Concurrency))
-	log := a.log.Named("flow").With(zap.Stringer("subscription", a.sub))
-	f := &flow{
-		receiver: a.source, handler: a.handler(), drain: a.opts.DrainLimit,
-		slots: slots, lot: newLot(allowance(a.opts.Concurrency), m.parked),
-		watch: &watch{limit: a.opts.HandlerTimeout, stuck: m.stuck}, metrics: m, log: log, rarely: sampled(log),
+// openLanes makes every flow. The memory for payloads is divided evenly: how large a flow's messages are, nobody knows before.
+func (a *App) openLanes(ctx context.Context) error {
+	flows := a.opts.flows()
+	a.window = byteWindow(a.limits.MemoryBytes, shares(flows))
+	metrics := pull.NewMetrics(a.registry)
+	for _, opts := range flows {
+		l := a.newLane(opts, a.window)
+		a.lanes = append(a.lanes, l)
+		if err := l.open(ctx, a, metrics); err != nil {
+			return err
+		}
+		if opts.PushAudience != "" && a.keys == nil {
+			a.keys = idtoken.NewKeys(a.opts.PushKeys, a.log.Named("push"))
+		}
+		if opts.pushed() && opts.PushAudience == "" {
+			a.log.Warn("push deliveries need no token: whoever reaches the port can hand messages to the handler", zap.String("flow", l.name))
+		}
 	}
-	f.rarely = sampled(f.log)
-	if a.letters != nil {
-		f.letters = a.letters
-	}
-	return f
+	return nil
 }
 
-func (a *App) handler() deliver.Handler {
-	switch a.opts.Handler {
-	case "discard":
-		return deliver.Discard{}
-	case "work":
-		return a.opts.Work
+// shares returns into how many parts the memory for payloads is divided: one for each flow that pulls, one for all pushes.
+func shares(flows []FlowOptions) int {
+	pulled, pushed := 0, 0
+	for i := range flows {
+		if flows[i].pulls() {
+			pulled++
+		}
+		if flows[i].pushed() {
+			pushed = 1
+		}
 	}
-	endpoint, _ := parseTarget(a.opts.Target)
-	opts := deliver.TargetOptions{URL: endpoint, Format: a.opts.Format, Subscription: a.sub, EventSource: a.opts.EventSource, Concurrency: a.opts.Concurrency}
-	if a.opts.TargetHealth != "" {
-		opts.Health, _ = parseTarget(a.opts.TargetHealth)
-	}
-	a.target = deliver.NewTarget(opts)
-	return a.target
+	return pulled + pushed
 }
 
 // Addr returns the address that the worker listens on.
 func (a *App) Addr() string { return a.listener.Addr().String() }
+
+// AdminAddr returns the address that pprof is served on; empty when it is not.
+func (a *App) AdminAddr() string {
+	if a.admin == nil {
+		return ""
+	}
+	return a.admin.Addr().String()
+}
 
 // Run streams and serves until ctx is done, then drains: readiness goes off, receiving stops, received messages are
 // worked off, acks are sent, and HTTP ends last. It returns an error when something failed for good at the start or was
 // left behind at the end.
 func (a *App) Run(ctx context.Context) error {
 	defer func() { _ = a.close() }()
+	if a.opts.TuneMemory {
+		defer limitMemory(a.limits.MemoryBytes)()
+	}
 	stop := context.AfterFunc(ctx, func() { a.draining.Store(true) })
 	defer stop()
 	group := lifecycle.New(a.log.Named("lifecycle"))
 	group.Add("http", httpDrain+time.Second, func(ctx context.Context) error {
-		a.log.Info("serving", zap.String("address", a.Addr()), zap.Stringer("subscription", a.sub))
+		a.sayLimits()
 		return httpserver.Serve(ctx, a.listener, a.routes(), httpDrain, a.log.Named("http"))
 	})
-	group.Add("flow "+a.sub.ID, a.opts.DrainLimit+ackFlush, a.flow.run)
+	if a.admin != nil {
+		group.Add("admin", httpDrain, func(ctx context.Context) error {
+			a.log.Info("serving pprof", zap.String("address", a.AdminAddr()))
+			return httpserver.Serve(ctx, a.admin, httpserver.Admin(), time.Second, a.log.Named("admin"))
+		})
+	}
+	if a.keys != nil {
+		group.Add("push keys", time.Second, a.keys.Run)
+	}
+	group.Add("flows", a.opts.DrainLimit+ackFlush, a.runLanes)
 	return group.Run(ctx)
 }
 
-func (a *App) routes() http.Handler {
-	router := httpserver.NewRouter(a.registry)
-	router.Handle(http.MethodGet, "/{$}", "/", a.status())
-	live := httpserver.Health(httpserver.Check{Name: "handlers", Test: func() error { return a.flow.watch.check(time.Now()) }})
-	for _, path := range []string{"/livez", "/healthz", "/health"} {
-		router.HandleUncounted(path, live)
-	}
-	router.HandleUncounted("/readyz", httpserver.Health(
-		httpserver.Check{Name: "stream " + a.sub.ID, Test: a.source.Ready},
-		httpserver.Check{Name: "not draining", Test: a.notDraining},
-	))
-	router.HandleUncounted("/metrics", httpserver.MetricsHandler(a.registry, a.log.Named("metrics")))
-	return router
+// sayLimits logs what was made of the container's limits.
+func (a *App) sayLimits() {
+	a.log.Info("serving", zap.String("address", a.Addr()), zap.Objects("flows", a.lanes),
+		zap.Int64("container_memory_bytes", a.limits.MemoryBytes), zap.Float64("container_cpus", a.limits.CPUs),
+		zap.Int64("go_memory_limit_bytes", memoryLimit()))
 }
 
-func (a *App) notDraining() error {
-	if a.draining.Load() {
-		return errors.New("draining")
+// runLanes runs every flow until ctx is done or one ends by itself, and returns when all have drained, side by side.
+func (a *App) runLanes(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make([]error, len(a.lanes))
+	var group sync.WaitGroup
+	for i, l := range a.lanes {
+		group.Go(func() {
+			defer cancel()
+			if err := l.flow.run(ctx); err != nil {
+				errs[i] = fmt.Errorf("flow %s: %w", l.name, err)
+			}
+		})
 	}
-	return nil
+	group.Wait()
+	return errors.Join(errs...)
 }
 
 // close releases what New made. It may be called with half of it.
 func (a *App) close() error {
 	var errs []error
-	if a.listener != nil {
+	for _, ln := range []net.Listener{a.listener, a.admin} {
+		if ln == nil {
+			continue
+		}
 		// Serve has closed it already, unless it never ran.
-		if err := a.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		if err := ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
 	}
-	if a.letters != nil {
-		errs = append(errs, a.letters.close())
-	}
-	if a.source != nil {
-		errs = append(errs, a.source.Close())
-	}
-	if a.target != nil {
-		a.target.Close()
+	for _, l := range a.lanes {
+		errs = append(errs, l.close())
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("closing: %w", err)

@@ -32,13 +32,14 @@ type deadLetters interface {
 //	pull ──Delivery──> wait for a slot ──> handler ──Verdict──> settle
 //	      receiving context        └── working context, which outlives it by the drain limit
 type flow struct {
-	receiver receiver
+	receiver receiver // nil when messages are only pushed
 	handler  deliver.Handler
 	letters  deadLetters // nil without a topic
 	drain    time.Duration
 	slots    *slots
 	lot      *lot
 	watch    *watch
+	inlet    inlet
 	metrics  *metrics
 	log      *zap.Logger
 	rarely   *zap.Logger // log, once a minute
@@ -56,12 +57,25 @@ func (f *flow) run(ctx context.Context) error {
 	var attendants sync.WaitGroup
 	attendants.Go(func() { f.attend(ctx, cancel, over) })
 	attendants.Go(func() { f.watch.run(working) })
-	err := f.receiver.Run(ctx, working, func(d *pull.Delivery) pull.Fate { return f.deliver(working, d) })
+	f.inlet.open(working)
+	defer context.AfterFunc(ctx, f.inlet.close)()
+	err := f.receive(ctx, working)
+	f.inlet.close()
+	f.inlet.inside.Wait()
 	close(over)
 	cancel(nil)
 	attendants.Wait()
 	f.metrics.draining.Set(0)
 	return err
+}
+
+// receive pulls until ctx is done and every pulled message is settled.
+func (f *flow) receive(ctx, working context.Context) error {
+	if f.receiver == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return f.receiver.Run(ctx, working, func(d *pull.Delivery) pull.Fate { return f.deliver(working, d) })
 }
 
 // attend watches over the handlers until over is closed: it takes the messages of those that ignore the end of their
@@ -126,7 +140,11 @@ func (f *flow) deliver(working context.Context, d *pull.Delivery) pull.Fate {
 func (f *flow) handle(working context.Context, d *pull.Delivery) (verdict deliver.Verdict, stuck bool) {
 	begin := time.Now()
 	f.arrived(&d.Message, begin)
-	ctx := f.watch.begin(working, d, begin)
+	return f.finish(working, f.watch.begin(working, d, begin), d, begin)
+}
+
+// finish runs the handler under its call, which began at begin.
+func (f *flow) finish(working context.Context, ctx *call, d *pull.Delivery, begin time.Time) (verdict deliver.Verdict, stuck bool) {
 	verdict = f.guarded(ctx, &d.Message) //nolint:contextcheck // The call is derived from working.
 	if verdict.Result == deliver.Nack && errors.Is(context.Cause(working), errDrainLimit) {
 		verdict.Reason = deliver.Shutdown

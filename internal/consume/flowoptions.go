@@ -3,6 +3,7 @@ package consume
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -16,8 +17,14 @@ import (
 
 // FlowOptions configures one flow: a subscription, its handler and limits.
 type FlowOptions struct {
+	// Name is the flow's own, for /push/{flow}; empty means the subscription's ID.
+	Name string
 	// Subscription is projects/P/subscriptions/S, or a short ID in the worker's project.
 	Subscription string
+	// Receive is how messages come: "pull", "push" or "both".
+	Receive string
+	// Required flows hold the worker's readiness until their stream has opened.
+	Required bool
 	// Target is the URL of the HTTP endpoint that handles messages. Exactly one of Target and Handler is given.
 	Target string
 	// Format is how messages are put into requests to Target.
@@ -43,17 +50,60 @@ type FlowOptions struct {
 	Streams int
 	// DeadLetterTopic takes the messages that the target marks dead-letter; empty leaves them to the subscription's policy.
 	DeadLetterTopic string
+	// PushAudience and PushServiceAccount are what the tokens of push deliveries must say; both or neither is given.
+	PushAudience       string
+	PushServiceAccount string
+
+	given []string // values of --subscription
 }
+
+// How messages come.
+const (
+	receivePull = "pull"
+	receivePush = "push"
+	receiveBoth = "both"
+)
 
 func defaultFlow() FlowOptions {
 	return FlowOptions{
-		Format: deliver.Wrapped, Concurrency: 100, HandlerTimeout: time.Minute, LeaseExtension: time.Minute, Streams: 1,
+		Receive: receivePull, Required: true, Format: deliver.Wrapped, Concurrency: 100, HandlerTimeout: time.Minute, LeaseExtension: time.Minute, Streams: 1,
 	}
 }
 
-// registerFlags binds what a flow has for itself.
+// registerName binds what no two flows share.
+func (o *FlowOptions) registerName(fs *pflag.FlagSet) {
+	fs.Var(&listed{value: &o.Subscription, given: &o.given}, "subscription", "subscription to consume: projects/P/subscriptions/S, or a short ID with --project; several go into a file, see --config")
+	fs.StringVar(&o.Name, "name", o.Name, "the flow's name, in /push/{name} and on the page (default: the subscription's ID)")
+}
+
+// listed is a text that notes everything that it was given: of two subscriptions the first must not be forgotten silently.
+type listed struct {
+	value *string
+	given *[]string
+}
+
+// Set implements pflag.Value.
+func (l *listed) Set(s string) error {
+	*l.value = s
+	*l.given = append(*l.given, s)
+	return nil
+}
+
+// String implements pflag.Value.
+func (l *listed) String() string {
+	if l.value == nil {
+		return ""
+	}
+	return *l.value
+}
+
+// Type implements pflag.Value.
+func (l *listed) Type() string { return "string" }
+
+// registerFlags binds everything else of a flow.
 func (o *FlowOptions) registerFlags(fs *pflag.FlagSet) {
-	fs.StringVar(&o.Subscription, "subscription", o.Subscription, "subscription to consume: projects/P/subscriptions/S, or a short ID with --project")
+	fs.StringVar(&o.Receive, "receive", o.Receive, "how messages come: pull, push (deliveries to /push/{name}, no stream), or both")
+	fs.BoolVar(&o.Required, "required", o.Required, "whether the worker is ready only when this flow's stream has opened")
 	fs.StringVar(&o.Target, "target", o.Target, "URL that each message is posted to")
 	fs.StringVar((*string)(&o.Format), "format", string(o.Format), "with --target: wrapped or unwrapped, Pub/Sub's own push formats, or cloudevents, binary mode as Eventarc sends it")
 	fs.StringVar(&o.EventSource, "event-source", o.EventSource, "with --format=cloudevents: the events' source, such as //pubsub.googleapis.com/projects/P/topics/T (default: the subscription's name instead of the topic's)")
@@ -68,11 +118,35 @@ func (o *FlowOptions) registerFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.LeaseExtension, "lease-extension", o.LeaseExtension, "how long a lease lasts unless it is extended, 10s to 10m: bridges an outage, and holds a killed worker's messages back")
 	fs.IntVar(&o.Streams, "streams", o.Streams, "StreamingPull streams that share the window; one does for most")
 	fs.StringVar(&o.DeadLetterTopic, "dead-letter-topic", o.DeadLetterTopic, "projects/P/topics/T for messages that the target marks dead-letter (default: nack them, so that the subscription's own policy counts)")
+	fs.StringVar(&o.PushAudience, "push-audience", o.PushAudience, "audience that the token of a push delivery must have (default: no token is asked for)")
+	fs.StringVar(&o.PushServiceAccount, "push-service-account", o.PushServiceAccount, "email of the service account that push deliveries must be signed by")
 }
+
+// pulls and pushed say how messages come.
+func (o *FlowOptions) pulls() bool  { return o.Receive != receivePush }
+func (o *FlowOptions) pushed() bool { return o.Receive != receivePull }
+
+// name is the flow's name.
+func (o *FlowOptions) name(sub backlog.Subscription) string {
+	if o.Name != "" {
+		return o.Name
+	}
+	return sub.ID
+}
+
+// flowName is what can be one segment of a path without escapes.
+var flowName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,254}$`)
 
 // validate adds every fault of the flow.
 func (o *FlowOptions) validate(project string, errs *config.Errors) {
 	o.subscription(project, errs)
+	errs.Check(len(o.given) < 2, "--subscription", strings.Join(o.given, ", "), "is given more than once", "put several flows into a file and give --config")
+	errs.Check(o.Name == "" || flowName.MatchString(o.Name), "--name", o.Name, "is not a name", "use letters, digits and ._~-, beginning with a letter or digit")
+	switch o.Receive {
+	case receivePull, receivePush, receiveBoth:
+	default:
+		errs.Add("--receive", o.Receive, "is not a way to receive", "use pull, push or both")
+	}
 	o.validateHandler(errs)
 	errs.Check(o.Concurrency >= 1 && o.Concurrency <= 100_000, "--concurrency", o.Concurrency, "is out of range", "give 1 to 100000")
 	o.validateRate(errs)
@@ -86,6 +160,20 @@ func (o *FlowOptions) validate(project string, errs *config.Errors) {
 		if err != nil {
 			errs.Add("--dead-letter-topic", o.DeadLetterTopic, err.Error(), "give projects/P/topics/T")
 		}
+	}
+	o.validateTokens(errs)
+}
+
+// validateTokens checks who may push. An audience alone would let in everybody who can ask Google for a token.
+func (o *FlowOptions) validateTokens(errs *config.Errors) {
+	switch {
+	case o.PushAudience == "" && o.PushServiceAccount == "":
+	case !o.pushed():
+		errs.Add("--push-audience, --push-service-account", "", "go with --receive=push or --receive=both only", "add it or leave them out")
+	case o.PushAudience == "":
+		errs.Add("--push-audience", "", "is required with --push-service-account", "give the audience of the push subscription")
+	case o.PushServiceAccount == "":
+		errs.Add("--push-service-account", "", "is required with --push-audience", "give the service account of the push subscription; anybody can have a token with your audience")
 	}
 }
 
