@@ -10,15 +10,17 @@ import (
 
 // The rule of the breaker. docs/decisions/0012-breaker.md says why it is this one.
 const (
-	// goneAnswers answers of 502, 503 or 504, or brokenMessages messages whose connection broke, in a row, open it when
-	// nothing has worked for downQuiet; downInRow of both together open it at once.
-	goneAnswers    = 2
+	// goneMessages messages that are answered with 502, 503 or 504, or brokenMessages whose connection broke, in a row, open it
+	// when nothing has worked for downQuiet; downInRow of both together open it at once, and so does one that is answered so
+	// twice.
+	goneMessages   = 2
 	brokenMessages = 3
 	downInRow      = 10
 	downQuiet      = 500 * time.Millisecond
-	// failingMessages messages in a row that end with another 5xx or a time-out put it to the trial, and further ones open it
-	// when nothing has worked for failingQuiet.
+	// failingMessages messages in a row that end with another 5xx or a time-out put it to the trial. There the next one opens
+	// it when nothing has worked for failingQuiet, or when it failed before, or when it is the manyFailing-th.
 	failingMessages = 10
+	manyFailing     = 100
 	failingQuiet    = 2 * time.Second
 	// poisonAttempt is the delivery attempt from which a message's failure says something of the message alone: an outage
 	// costs no message so many.
@@ -86,10 +88,8 @@ type breaker struct {
 	cause string // why it is not closed, for people
 
 	// What has happened since a message last worked.
-	last    time.Time // when it did
-	gone    int
-	broken  []string // message IDs
-	failing []string
+	last                  time.Time // when it did
+	gone, broken, failing []string  // message IDs
 
 	refused bool          // opened because nothing can connect: a connection is all that was missing
 	backoff time.Duration // before the next check
@@ -110,7 +110,7 @@ func newBreaker(now time.Time, unproved bool) *breaker {
 
 // calm says whether there is nothing that a message that works would change.
 func (b *breaker) calm() bool {
-	return b.phase == closed && b.gone == 0 && len(b.broken) == 0 && len(b.failing) == 0
+	return b.phase == closed && len(b.gone) == 0 && len(b.broken) == 0 && len(b.failing) == 0
 }
 
 // note takes in how a message that was let through in the present phase ended at now. Earlier ones are noted by noteLate.
@@ -124,14 +124,12 @@ func (b *breaker) note(now time.Time, o outcome, id string, attempt int, why str
 	case unreachable:
 		b.open(now, true, why)
 	case gone:
-		b.gone++
-		b.judgeDown(now, why)
+		b.judgeDown(now, add(&b.gone, id), why)
 	case broken:
-		b.broken = add(b.broken, id)
-		b.judgeDown(now, why)
+		add(&b.broken, id)
+		b.judgeDown(now, false, why)
 	case failing:
-		b.failing = add(b.failing, id)
-		b.judgeFailing(now, why)
+		b.judgeFailing(now, add(&b.failing, id), why)
 	case neutral:
 	}
 }
@@ -169,21 +167,23 @@ func (b *breaker) close() {
 	b.forget()
 }
 
-func (b *breaker) forget() { b.gone, b.broken, b.failing = 0, nil, nil }
+func (b *breaker) forget() { b.gone, b.broken, b.failing = nil, nil, nil }
 
-// judgeDown opens the breaker when connections break or the target is said to be away.
-func (b *breaker) judgeDown(now time.Time, why string) {
-	some := b.gone >= goneAnswers || len(b.broken) >= brokenMessages
+// judgeDown opens the breaker when connections break or the target is said to be away; again says that the same message was
+// told so before.
+func (b *breaker) judgeDown(now time.Time, again bool, why string) {
+	some := len(b.gone) >= goneMessages || len(b.broken) >= brokenMessages
 	quiet := now.Sub(b.last) >= downQuiet
-	if b.phase == trial || some && quiet || b.gone+len(b.broken) >= downInRow {
+	if b.phase == trial || again || some && quiet || len(b.gone)+len(b.broken) >= downInRow {
 		b.open(now, false, why)
 	}
 }
 
-// judgeFailing puts the target to the trial when message after message fails, and opens the breaker when that goes on.
-func (b *breaker) judgeFailing(now time.Time, why string) {
+// judgeFailing puts the target to the trial when message after message fails, and opens the breaker when that goes on; again
+// says that the same message failed before.
+func (b *breaker) judgeFailing(now time.Time, again bool, why string) {
 	switch {
-	case b.phase == trial && now.Sub(b.last) >= failingQuiet:
+	case b.phase == trial && (again || now.Sub(b.last) >= failingQuiet || len(b.failing) >= manyFailing):
 		b.open(now, false, why)
 	case b.phase == closed && len(b.failing) >= failingMessages:
 		b.phase, b.cause = trial, why
@@ -219,12 +219,14 @@ func (b *breaker) holdFor(first time.Duration) time.Duration {
 	return first << min(b.rounds, longestRounds)
 }
 
-// add adds an ID that is not there yet. It is cloned: it shares its memory with the response that it came in.
-func add(ids []string, id string) []string {
-	if slices.Contains(ids, id) {
-		return ids
+// add adds an ID and reports whether it is there already. It is cloned: it shares its memory with the response that it came
+// in.
+func add(ids *[]string, id string) (again bool) {
+	if slices.Contains(*ids, id) {
+		return true
 	}
-	return append(ids, strings.Clone(id))
+	*ids = append(*ids, strings.Clone(id))
+	return false
 }
 
 // poison are the IDs of messages that failed while others did not, the newest of them.

@@ -99,7 +99,8 @@ func TestWhatOpensTheBreaker(t *testing.T) {
 		{"nine failures do not", failing, idle, 9, closed},
 		{"ten messages in a row that fail put it to the trial", failing, 0, 10, trial},
 		{"and eleven open it while nothing works", failing, idle, 11, opened},
-		{"but not just after a success", failing, failingQuiet - 1, 100, trial},
+		{"but not just after a success", failing, failingQuiet - 1, 99, trial},
+		{"unless it is a hundred", failing, 0, 100, opened},
 		{"answers of the target never do", alive, idle, 1000, closed},
 		{"what says nothing never does", neutral, idle, 1000, closed},
 	}
@@ -108,6 +109,26 @@ func TestWhatOpensTheBreaker(t *testing.T) {
 			newStory(t, false).at(tt.after, tt.n, tt.o, tt.want)
 		})
 	}
+}
+
+func TestAMessageThatFailsTwiceInARow(t *testing.T) {
+	t.Run("a 503 for the second time is enough", func(t *testing.T) {
+		s := newStory(t, false)
+		s.one(0, gone, "m", 0, closed)
+		s.one(0, gone, "m", 0, opened)
+	})
+	t.Run("a failure for the second time ends the trial", func(t *testing.T) {
+		s := newStory(t, false)
+		s.one(0, failing, "m", 0, closed)
+		s.one(0, failing, "m", 0, closed)
+		s.at(0, failingMessages-1, failing, trial)
+		s.one(0, failing, "m", 0, opened)
+	})
+	t.Run("a broken connection may be its own fault", func(t *testing.T) {
+		s := newStory(t, false)
+		s.one(time.Minute, broken, "m", 0, closed)
+		s.one(time.Minute, broken, "m", 0, closed)
+	})
 }
 
 func TestASuccessInBetweenStartsTheCountAnew(t *testing.T) {

@@ -3,6 +3,7 @@ package consume
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +31,7 @@ type gateBench struct {
 	looks  int   // checks
 	paused bool  // what receiving was told
 	told   int   // how often
+	ended  int   // messages
 }
 
 // startGate starts a gate that has found its target well.
@@ -140,7 +142,8 @@ func (b *gateBench) expect(all []*arrival, handled, back int) {
 
 // end lets a message that may be handled end.
 func (b *gateBench) end(p pass, reason deliver.Reason) {
-	b.leave(p, message("m"), deliver.Verdict{Reason: reason, Detail: "detail"}, time.Now())
+	b.ended++
+	b.leave(p, message("m"+strconv.Itoa(b.ended)), deliver.Verdict{Reason: reason, Detail: "detail"}, time.Now())
 	synctest.Wait()
 }
 
