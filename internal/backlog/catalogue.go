@@ -31,7 +31,7 @@ func Definitions() []Definition {
 	var all []Definition
 	for _, one := range append(subscriptionMetrics(), topicMetrics()...) {
 		all = append(all, Definition{
-			Metric: Metric(servicePrefix + one.path), Kind: one.kind, Unit: one.unit, Delay: one.delay * time.Second, Help: one.help,
+			Metric: Metric(servicePrefix + one.path), Kind: one.kind, Unit: one.unit, Delay: time.Duration(one.delay) * time.Second, Help: one.help,
 		})
 	}
 	return all
@@ -42,7 +42,7 @@ type documented struct {
 	path  string
 	kind  Kind
 	unit  string
-	delay time.Duration
+	delay int
 	help  string
 }
 

@@ -98,12 +98,10 @@ func pace(now, newest time.Time, interval, delay time.Duration, late float64) ti
 	if newest.IsZero() {
 		return now.Add(interval - time.Duration(late*float64(interval)/20))
 	}
-	phase := newest.Add(delay + lag)
 	earliest := now.Add(interval / 2)
-	behind := earliest.Sub(phase)
-	steps := behind / interval
-	if behind > 0 && behind%interval != 0 {
-		steps++
+	over := earliest.Sub(newest.Add(delay+lag)) % interval
+	if over <= 0 {
+		return earliest.Add(-over)
 	}
-	return phase.Add(steps * interval)
+	return earliest.Add(interval - over)
 }

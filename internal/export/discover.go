@@ -24,29 +24,33 @@ type discovery struct {
 // run looks at once and then every so often until ctx is done; it returns nil then. A list that cannot be read leaves
 // things as they are.
 func (d *discovery) run(ctx context.Context) error {
-	last := -1
-	for {
+	for last := -1; ctx.Err() == nil; {
 		ids, err := d.look(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			d.log.Warn("discovering subscriptions failed", zap.String("project", d.project), zap.Error(err))
-		default:
-			d.wants.Put("discover "+d.project, d.chosen(ids))
-			if n := len(d.chosen(ids)); n != last {
-				last = n
-				d.log.Info("subscriptions discovered", zap.String("project", d.project), zap.Int("watched", n), zap.Int("all", len(ids)))
-			}
+		if ctx.Err() == nil {
+			last = d.found(ids, err, last)
 		}
 		timer := time.NewTimer(d.every)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil
 		}
 	}
+	return nil
+}
+
+// found takes in a list and returns how many of it are watched, last if it could not be read.
+func (d *discovery) found(ids []string, err error, last int) int {
+	if err != nil {
+		d.log.Warn("discovering subscriptions failed", zap.String("project", d.project), zap.Error(err))
+		return last
+	}
+	chosen := d.chosen(ids)
+	d.wants.Put("discover "+d.project, chosen)
+	if len(chosen) != last {
+		d.log.Info("subscriptions discovered", zap.String("project", d.project), zap.Int("watched", len(chosen)), zap.Int("all", len(ids)))
+	}
+	return len(chosen)
 }
 
 func (d *discovery) look(ctx context.Context) ([]string, error) {

@@ -79,7 +79,7 @@ func (p *poller) start(ctx context.Context, id string, subs map[string]want, all
 	all.Go(func() {
 		defer close(one.done)
 		defer stop()
-		_ = one.run(ctx) // it always ends well
+		one.run(ctx)
 	})
 	return one
 }

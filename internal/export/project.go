@@ -77,15 +77,16 @@ type project struct {
 	listed    time.Time // when the list was last asked for
 }
 
-// run polls at once, after every change of what is wanted, and once per interval, until ctx is done. It returns nil then.
-func (p *project) run(ctx context.Context) error {
-	for {
+// run polls at once, after every change of what is wanted, and once per interval, until ctx is done.
+func (p *project) run(ctx context.Context) {
+	for p.poll(ctx); p.wait(ctx, p.next()); {
 		p.poll(ctx)
-		next := pace(time.Now(), p.newest(), p.interval, p.delay, rand.Float64()) //nolint:gosec // spreads calls over time, hides nothing
-		if !p.wait(ctx, next) {
-			return nil
-		}
 	}
+}
+
+func (p *project) next() time.Time {
+	late := rand.Float64() //nolint:gosec // spreads calls over time, hides nothing
+	return pace(time.Now(), p.newest(), p.interval, p.delay, late)
 }
 
 // wait reports whether it is time for the next poll, or false when ctx is done.
@@ -175,11 +176,9 @@ func (p *project) observe(ctx context.Context, questions []question, now time.Ti
 		h := p.histories[q.def.Metric]
 		calls.Go(func() error {
 			list, err := p.source.read(ctx, q)
-			if err != nil {
-				h.failure = err
-				return nil
+			if h.failure = err; err == nil {
+				h.take(q.ids, list, now)
 			}
-			h.take(q.ids, list, now)
 			return nil
 		})
 	}

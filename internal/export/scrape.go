@@ -13,7 +13,7 @@ import (
 // never compressed: that would take longer than everything else.
 func scrape(current *Current, reg prometheus.Gatherer, now func() time.Time, log *zap.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		format := expfmt.NegotiateIncludingOpenMetrics(r.Header)
+		format := expfmt.NegotiateAccept(r.Header, expfmt.DefaultOpenMetricsAcceptedFormats()...)
 		if t := format.FormatType(); t != expfmt.TypeOpenMetrics && t != expfmt.TypeTextPlain {
 			format = expfmt.NewFormat(expfmt.TypeTextPlain)
 		}

@@ -43,8 +43,12 @@ func TestStates(t *testing.T) {
 			{3, one(5, 1), backlog.Fresh, 5, 2 * min, ""}, {4, one(6, 2), backlog.Fresh, 6, 2 * min, ""},
 		}},
 		{"a gap, and what ends it", "num_undelivered_messages", []step{
-			{3, one(5, 1), backlog.Fresh, 5, 2 * min, ""}, {5, nil, backlog.Fresh, 5, 4 * min, ""}, {6, nil, backlog.Held, 5, 5 * min, "gap"},
-			{9, nil, backlog.Held, 5, 8 * min, "gap"}, {10, nil, backlog.Absent, 0, 0, "gap"}, {11, one(9, 9), backlog.Fresh, 9, 2 * min, ""},
+			{3, one(5, 1), backlog.Fresh, 5, 2 * min, ""},
+			{5, nil, backlog.Fresh, 5, 4 * min, ""},
+			{6, nil, backlog.Held, 5, 5 * min, "gap"},
+			{9, nil, backlog.Held, 5, 8 * min, "gap"},
+			{10, nil, backlog.Absent, 0, 0, "gap"},
+			{11, one(9, 9), backlog.Fresh, 9, 2 * min, ""},
 		}},
 		{"a late sample that is still believed", "num_undelivered_messages", []step{
 			{9, one(5, 1), backlog.Held, 5, 8 * min, "gap"}, {10, one(6, 4), backlog.Held, 6, 6 * min, "gap"},
@@ -72,7 +76,8 @@ func TestStates(t *testing.T) {
 			{62, eu(9, 60), backlog.Fresh, 9, 2 * min, ""},          // then it is forgotten
 		}},
 		{"a region comes back", "num_unacked_messages_by_region", []step{
-			{3, two(5, 7, 1, 1), backlog.Fresh, 12, 2 * min, ""}, {10, eu(8, 8), backlog.Absent, 0, 0, "region_missing"},
+			{3, two(5, 7, 1, 1), backlog.Fresh, 12, 2 * min, ""},
+			{10, eu(8, 8), backlog.Absent, 0, 0, "region_missing"},
 			{11, two(9, 1, 9, 9), backlog.Fresh, 10, 2 * min, ""},
 		}},
 		{"a region that was there before this process", "num_unacked_messages_by_region", []step{
@@ -85,7 +90,9 @@ func TestStates(t *testing.T) {
 			{3, two(50, 70, 1, 1), backlog.Fresh, 70, 2 * min, ""},
 		}},
 		{"a metric that is visible later is fresh for longer", "nack_requests", []step{
-			{8, one(5, 0), backlog.Fresh, 5, 8 * min, ""}, {9, nil, backlog.Held, 5, 9 * min, "gap"}, {12, nil, backlog.Held, 5, 12 * min, "gap"},
+			{8, one(5, 0), backlog.Fresh, 5, 8 * min, ""},
+			{9, nil, backlog.Held, 5, 9 * min, "gap"},
+			{12, nil, backlog.Held, 5, 12 * min, "gap"},
 			{13, nil, backlog.Absent, 0, 0, "gap"},
 		}},
 	}
