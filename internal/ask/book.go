@@ -32,10 +32,10 @@ func NewBook(metrics []backlog.Definition) *Book {
 }
 
 // Spellings returns the names that mean the metric: the Stackdriver adapter's, stackdriver_exporter's, the short one. A
-// metric that is not Cloud Monitoring's is spelled in one way.
+// metric that is not Cloud Monitoring's has the short one alone.
 func Spellings(m backlog.Metric) []string {
 	if m.Path() == string(m) {
-		return []string{string(m)}
+		return []string{m.Short()}
 	}
 	return []string{m.Adapter(), m.Stackdriver(), m.Short()}
 }

@@ -14,7 +14,7 @@ import (
 const undelivered = backlog.NumUndeliveredMessages
 
 func book() *ask.Book {
-	return ask.NewBook(append(backlog.Definitions(), backlog.Definition{Metric: "pubsub_subscription_desired_replicas"}))
+	return ask.NewBook(append(backlog.Definitions(), backlog.Definition{Metric: backlog.Backlog}))
 }
 
 func TestSpellings(t *testing.T) {
@@ -27,7 +27,7 @@ func TestSpellings(t *testing.T) {
 			"stackdriver_pubsub_subscription_pubsub_googleapis_com_subscription_num_undelivered_messages",
 			"pubsub_subscription_num_undelivered_messages",
 		}},
-		{"pubsub_subscription_desired_replicas", []string{"pubsub_subscription_desired_replicas"}},
+		{backlog.Backlog, []string{"pubsub_subscription_unacked_messages"}},
 	}
 	for _, tt := range tests {
 		if diff := cmp.Diff(tt.want, ask.Spellings(tt.metric)); diff != "" {

@@ -25,6 +25,8 @@ const (
 	ReasonRegion Reason = "region_missing"
 	// ReasonFailing means that Cloud Monitoring could not be read.
 	ReasonFailing Reason = "poll_failing"
+	// ReasonForbidden means that Cloud Monitoring may not be read: waiting does not help, a permission does.
+	ReasonForbidden Reason = "permission_denied"
 )
 
 // Label is a name and a value.
