@@ -22,7 +22,8 @@ func newCommand() *cobra.Command {
 		Use:   "worker",
 		Short: "Stream a Pub/Sub subscription's messages to a handler and drain cleanly",
 		Example: `  worker --subscription=projects/shop/subscriptions/offers --target=http://127.0.0.1:8081/offers
-  PUBSUB_EMULATOR_HOST=127.0.0.1:8085 worker --project=demo --subscription=offers --handler=discard`,
+  PUBSUB_EMULATOR_HOST=127.0.0.1:8085 worker --project=demo --subscription=offers --handler=discard
+  worker --config=flows.yaml`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := opts.Load(cmd.Flags()); err != nil {
 				return err

@@ -101,7 +101,7 @@ func (o *Options) validatePush(flows []FlowOptions, errs *config.Errors) {
 
 // flows returns the flows, one or several.
 func (o *Options) flows() []FlowOptions {
-	if len(o.Flows) > 0 {
+	if len(o.Flows) > 0 || o.source != nil {
 		return o.Flows
 	}
 	return []FlowOptions{o.FlowOptions}

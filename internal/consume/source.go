@@ -3,6 +3,7 @@ package consume
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -42,14 +43,17 @@ func (o *Options) Load(given *pflag.FlagSet) error {
 	if len(file.Sections) == 0 {
 		errs.Add(file.Top.Key("flows"), "", "is required", "give the list of flows")
 	}
-	for _, own := range []string{"subscription", "name"} {
-		if given.Changed(own) {
-			errs.Add("--"+own, "", "excludes --config", "write it into the file, or leave --config out")
+	for _, name := range flowsOwn() {
+		if given.Changed(name) {
+			errs.Add("--"+name, "", "excludes --config", "write it into the file, or leave --config out")
 		}
 	}
 	*o = loaded
 	return nil
 }
+
+// flowsOwn are the keys that no two flows share.
+func flowsOwn() []string { return []string{"subscription", "name"} }
 
 // loadTop takes what holds for the whole worker, and the defaults of all flows.
 func (o *Options) loadTop(errs *config.Errors) {
@@ -88,7 +92,7 @@ func (o *Options) loadFlow(section flagfile.Section, errs *config.Errors) FlowOp
 func (s *source) override(fs *pflag.FlagSet) {
 	s.given.Visit(func(f *pflag.Flag) {
 		own := fs.Lookup(f.Name)
-		if own == nil {
+		if own == nil || slices.Contains(flowsOwn(), f.Name) {
 			return
 		}
 		if many, ok := f.Value.(pflag.SliceValue); ok {

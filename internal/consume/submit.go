@@ -81,7 +81,14 @@ func (f *flow) claim(ctx, working context.Context) bool {
 	waiting, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(working, cancel)()
-	return f.slots.take(waiting)
+	if !f.slots.take(waiting) {
+		return false
+	}
+	if working.Err() != nil { // waiting ends a moment later than working.
+		f.slots.give()
+		return false
+	}
+	return true
 }
 
 // attendTo runs the handler on a slot that is held. The handler's context ends with the request too.

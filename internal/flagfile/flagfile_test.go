@@ -145,6 +145,18 @@ func faults(t *testing.T, path string) error {
 	return err
 }
 
+func TestAValueThatDoesNotFitLeavesTheFlagAsItWas(t *testing.T) {
+	file, err := flagfile.Read(write(t, "number: many\n"), "flows")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v values
+	var errs config.Errors
+	if file.Top.Set(v.flags(), nil, &errs); v.Number != 7 || len(errs.All()) != 1 {
+		t.Errorf("%d, %v", v.Number, errs.Err())
+	}
+}
+
 func TestAFileThatCannotBeRead(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "none.yaml")
 	for path, want := range map[string]string{

@@ -28,8 +28,12 @@ func (s Section) Set(fs *pflag.FlagSet, elsewhere map[string]string, errs *confi
 			}
 		case len(e.values) != 1:
 			errs.Add(s.Key(e.key), "", "is a list", "give a single value")
-		case flag.Value.Set(e.values[0]) != nil:
-			s.unfit(flag, e, errs)
+		default:
+			before := flag.Value.String()
+			if flag.Value.Set(e.values[0]) != nil {
+				_ = flag.Value.Set(before) // pflag has set the zero value, which would be a second fault.
+				s.unfit(flag, e, errs)
+			}
 		}
 	}
 }
