@@ -41,11 +41,13 @@ type inventory struct {
 	mu     sync.Mutex
 	change *sync.Cond // something was decided or has left
 	items  map[string]*item
-	open   int // items that are not decided yet
-	bytes  int // their payload
-	over   bool
-	pool   *pool
-	out    outbox
+	open   int  // items that are not decided yet
+	bytes  int  // their payload
+	over   bool // nothing more is handled
+	// reserved is how many messages were asked for and have not come yet.
+	reserved int
+	pool     *pool
+	out      outbox
 	// queues holds, for each ordering key that has a message out, those that wait behind it.
 	queues map[string][]*item
 	// blocks holds the ordering keys whose nacked message has not come back yet.
@@ -112,6 +114,7 @@ func (in *inventory) forget(it *item) {
 // behind it, because the server delivers them anew in order; after an ack the next of the key is ready. The lock is held.
 func (in *inventory) settle(it *item, f Fate) {
 	if f == Open || it.fate != Open {
+		in.change.Broadcast() // A handler is free.
 		return
 	}
 	in.decide(it, f)
@@ -206,6 +209,31 @@ func (in *inventory) waitRoom(ctx context.Context, messages, bytes int) {
 	in.wait(ctx, func() bool { return in.open <= messages && in.bytes <= bytes && len(in.items) <= 2*messages })
 }
 
+// reserve waits until a handler is free and there is room in the window, or ctx is done, and returns how many messages could
+// be handled at once. So many are spoken for until they are taken back.
+func (in *inventory) reserve(ctx context.Context, messages, bytes int) int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	free := func() int {
+		if in.bytes > bytes {
+			return 0
+		}
+		return min(in.pool.limit-in.pool.running-len(in.pool.ready), messages-in.open) - in.reserved
+	}
+	in.waitLocked(ctx, func() bool { return free() > 0 })
+	n := max(0, min(free(), maxPull))
+	in.reserved += n
+	return n
+}
+
+// takeBack ends a reservation.
+func (in *inventory) takeBack(n int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.reserved -= n
+	in.change.Broadcast()
+}
+
 // waitEmpty waits until everything is settled and confirmed, or ctx is done.
 func (in *inventory) waitEmpty(ctx context.Context) {
 	in.wait(ctx, func() bool { return len(in.items) == 0 })
@@ -213,9 +241,13 @@ func (in *inventory) waitEmpty(ctx context.Context) {
 
 func (in *inventory) wait(ctx context.Context, ok func() bool) {
 	in.mu.Lock()
-	now := ok()
-	in.mu.Unlock()
-	if now {
+	defer in.mu.Unlock()
+	in.waitLocked(ctx, ok)
+}
+
+// waitLocked waits until ok holds or ctx is done. The lock is held before and after.
+func (in *inventory) waitLocked(ctx context.Context, ok func() bool) {
+	if ok() {
 		return
 	}
 	stop := context.AfterFunc(ctx, func() {
@@ -224,8 +256,6 @@ func (in *inventory) wait(ctx context.Context, ok func() bool) {
 		in.change.Broadcast()
 	})
 	defer stop()
-	in.mu.Lock()
-	defer in.mu.Unlock()
 	for !ok() && ctx.Err() == nil {
 		in.change.Wait()
 	}

@@ -17,7 +17,7 @@ func TestPause(t *testing.T) {
 		return Acked
 	})
 	w.publish(t, 5, 0)
-	lent := func() int { n, _ := s.outstanding(); return n }
+	lent := func() int { n, _ := s.Outstanding(); return n }
 	connected := func() float64 { return testutil.ToFloat64(s.metrics.streamConnected.WithLabelValues("offers")) }
 	eventually(t, "five are lent", func() bool { return lent() == 5 })
 	s.Pause(true)

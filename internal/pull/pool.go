@@ -28,6 +28,7 @@ type pool struct {
 	least   int             // the fewest that rested since the last trim
 	all     int             // goroutines
 	taken   int             // items, ever
+	running int             // handlers
 	waking  bool            // one was woken or started, and has not taken a message yet
 	looking bool            // more runs
 	closed  bool
@@ -114,11 +115,13 @@ func (p *pool) run() {
 		p.ready[0] = nil // The array outlives the item.
 		p.ready = p.ready[1:]
 		p.taken++
+		p.running++
 		it.lent = true
 		p.wake()
 		p.mu.Unlock()
 		fate := p.handle(it)
 		p.mu.Lock()
+		p.running--
 		p.settle(it, fate)
 	}
 	p.all--

@@ -74,30 +74,39 @@ func passing(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, errPing) || errors.Is(err, errStalled) || transient(err)
 }
 
-// attempt receives on one stream. Unless one is open already by that measure, it first makes sure that the subscription
-// exists, so that readiness and the error's words do not hang on how a server refuses a stream.
+// attempt receives until the stream, or the first Pull that fails, has ended. Unless one is open already by that measure,
+// it first makes sure that the subscription exists, so that readiness and the error's words do not hang on how a server
+// refuses a stream.
 func (s *Subscriber) attempt(ctx context.Context, l *line, in *inventory) error {
-	if s.Ready() != nil {
-		verified, err := s.look(ctx)
+	if s.opts.Unary {
+		sub, err := s.look(ctx)
 		if err != nil {
 			return err
 		}
-		s.state.begin(verified)
+		s.state.begin(sub != nil)
+		return s.ask(ctx, l, in, sub)
+	}
+	if s.Ready() != nil {
+		sub, err := s.look(ctx)
+		if err != nil {
+			return err
+		}
+		s.state.begin(sub != nil)
 	}
 	return s.session(ctx, l, in)
 }
 
-// look asks for the subscription once and reports whether it was seen to exist. That these credentials may not see it
-// is no error: roles/pubsub.subscriber allows to consume but not to get.
-func (s *Subscriber) look(ctx context.Context) (bool, error) {
+// look asks for the subscription once and returns it, or nil when these credentials may not see it, which is no error:
+// roles/pubsub.subscriber allows to consume but not to get.
+func (s *Subscriber) look(ctx context.Context) (sub *pubsubpb.Subscription, err error) {
 	bounded, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	err := s.call(func(c *client) error {
-		_, err := c.GetSubscription(bounded, &pubsubpb.GetSubscriptionRequest{Subscription: s.name})
+	err = s.call(func(c *client) (err error) {
+		sub, err = c.GetSubscription(bounded, &pubsubpb.GetSubscriptionRequest{Subscription: s.name})
 		return err
 	})
 	if code := status.Code(rootStatus(err)); code == codes.PermissionDenied || code == codes.Unimplemented {
-		return false, nil
+		return nil, nil
 	}
-	return err == nil, err
+	return sub, err
 }

@@ -24,6 +24,9 @@ type Options struct {
 	Handlers int
 	// Streams is how many streams share the window, each on a connection of its own; 0 means 1, which does for most.
 	Streams int
+	// Unary receives by Pull calls instead of streams, each for as many messages as there are free handlers: for slow
+	// handlers, whose messages would else wait here while another process is free. One call is under way on each stream.
+	Unary bool
 	// LeaseExtension is how long a lease lasts unless it is extended, 10 to 600 s: it bridges an outage of that length, and
 	// bounds how long the messages of a killed process stay stuck.
 	LeaseExtension time.Duration
@@ -75,7 +78,7 @@ func NewSubscriber(ctx context.Context, opts Options, metrics *Metrics, log *zap
 		}
 		s.lines = append(s.lines, l)
 	}
-	metrics.Start(opts.Subscription.ID, s.outstanding)
+	metrics.Start(opts.Subscription.ID, s.Outstanding)
 	return s, nil
 }
 
@@ -111,8 +114,8 @@ func (s *Subscriber) Run(ctx, working context.Context, handle func(*Delivery) Fa
 	return nil
 }
 
-// outstanding returns what is leased and not settled while Run runs.
-func (s *Subscriber) outstanding() (messages, bytes int) {
+// Outstanding returns how many messages are leased and not settled while Run runs, and their payload in bytes.
+func (s *Subscriber) Outstanding() (messages, bytes int) {
 	if in := s.in.Load(); in != nil {
 		return in.outstanding()
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest/observer"
+	logged "go.uber.org/zap/zaptest/observer"
 
 	"spillway/internal/backlog"
 	"spillway/internal/emulator"
@@ -121,13 +121,17 @@ func (w *world) publish(t *testing.T, n, keys int) {
 }
 
 // subscriber runs a subscriber through the emulator at addr. metrics are its own.
-func subscriber(t *testing.T, addr string, window int, handle func(*Delivery) Fate) (*Subscriber, func()) {
+func subscriber(t *testing.T, addr string, window int, handle func(*Delivery) Fate, change ...func(*Options)) (*Subscriber, func()) {
 	t.Helper()
 	t.Setenv(EmulatorVariable, addr)
-	s, err := NewSubscriber(t.Context(), Options{
+	opts := Options{
 		Subscription:           backlog.Subscription{Project: "shop", ID: "offers"},
 		MaxOutstandingMessages: window, MaxOutstandingBytes: 1 << 20, Streams: 1, LeaseExtension: 10 * time.Second, MaxLease: time.Hour,
-	}, NewMetrics(prometheus.NewRegistry()), zap.NewNop())
+	}
+	for _, c := range change {
+		c(&opts)
+	}
+	s, err := NewSubscriber(t.Context(), opts, NewMetrics(prometheus.NewRegistry()), zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,21 +196,24 @@ func TestEveryMessageIsHandledOnce(t *testing.T) {
 		"ordered":      func(s *pubsubpb.Subscription) { s.EnableMessageOrdering = true },
 		"exactly once": func(s *pubsubpb.Subscription) { s.EnableExactlyOnceDelivery = true },
 	}
+	modes := map[string]bool{"streaming": false, "unary": true}
 	for server, world := range servers() {
 		for name, change := range kinds {
-			t.Run(name+" on "+server, func(t *testing.T) {
-				w, e := world(t, change), newEffects()
-				w.publish(t, 2000, 100)
-				s, stop := subscriber(t, w.addr, 200, func(d *Delivery) Fate { e.note(d); return Acked })
-				eventually(t, "all are handled", func() bool { return e.unique() == 2000 })
-				stop()
-				if n := e.duplicated(); n > 0 {
-					t.Errorf("%d duplicated", n)
-				}
-				if n := testutil.ToFloat64(s.metrics.unconfirmed.WithLabelValues("offers", opAck)); n > 0 {
-					t.Errorf("%v acks were not confirmed", n)
-				}
-			})
+			for mode, unary := range modes {
+				t.Run(mode+" "+name+" on "+server, func(t *testing.T) {
+					w, e := world(t, change), newEffects()
+					w.publish(t, 2000, 100)
+					s, stop := subscriber(t, w.addr, 200, func(d *Delivery) Fate { e.note(d); return Acked }, func(o *Options) { o.Unary = unary })
+					eventually(t, "all are handled", func() bool { return e.unique() == 2000 })
+					stop()
+					if n := e.duplicated(); n > 0 {
+						t.Errorf("%d duplicated", n)
+					}
+					if n := testutil.ToFloat64(s.metrics.unconfirmed.WithLabelValues("offers", opAck)); n > 0 {
+						t.Errorf("%v acks were not confirmed", n)
+					}
+				})
+			}
 		}
 	}
 }
@@ -504,7 +511,7 @@ func TestClosingUnderARunThatIsNotWaitedForEndsItsCalls(t *testing.T) {
 	w := newWorld(t, func(*pubsubpb.Subscription) {})
 	p := newProxy(t, w.addr)
 	lent := make(chan *Delivery, 1)
-	core, logs := observer.New(zap.WarnLevel)
+	core, logs := logged.New(zap.WarnLevel)
 	s := impatient(t, p.Addr().String(), zap.New(core), func(d *Delivery) Fate { lent <- d; return Open })
 	w.publish(t, 1, 0)
 	d := <-lent
