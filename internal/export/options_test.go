@@ -19,12 +19,18 @@ func parse(t *testing.T, args ...string) Options {
 	t.Setenv("GOOGLE_CLOUD_PROJECT", "")
 	t.Setenv("PUBSUB_EMULATOR_HOST", "")
 	o := DefaultOptions()
+	set(t, &o, args...)
+	return o
+}
+
+// set reads flags into options.
+func set(t *testing.T, o *Options, args ...string) {
+	t.Helper()
 	fs := pflag.NewFlagSet("backlog-exporter", pflag.ContinueOnError)
 	o.RegisterFlags(fs)
 	if err := fs.Parse(args); err != nil {
 		t.Fatal(err)
 	}
-	return o
 }
 
 func TestValidateNamesEveryFaultAtOnce(t *testing.T) {

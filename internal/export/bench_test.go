@@ -1,0 +1,122 @@
+package export
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"spillway/internal/backlog"
+)
+
+// filled is a project with so many subscriptions after one poll of the default metrics, with one region each.
+func filled(tb testing.TB, n int) *project {
+	tb.Helper()
+	o := DefaultOptions()
+	p := &project{settings: settings{
+		metrics: o.parseMetrics(nil), times: o.times, current: newCurrent(o.parseMetrics(nil), backlog.NumUndeliveredMessages),
+	}, id: "shop"}
+	wants := map[string]want{}
+	for i := range n {
+		wants[fmt.Sprintf("some-team-some-event-consumer-v%05d", i)] = want{by: []string{"--discover"}}
+	}
+	p.questions(p.metrics, wants, noon)
+	ids := slices.Sorted(maps.Keys(wants))
+	for _, h := range p.histories {
+		h.take(ids, measuredAll(h, ids, noon.Add(-time.Minute)), noon)
+	}
+	p.publish(p.metrics, wants)
+	return p
+}
+
+// measuredAll is one sample of every subscription.
+func measuredAll(h *history, ids []string, at time.Time) []backlog.Measured {
+	list := make([]backlog.Measured, len(ids))
+	for i, id := range ids {
+		list[i] = level(id, float64(i*17), at)
+		switch {
+		case h.def.Metric.ByRegion():
+			list[i].Labels = []backlog.Label{{Name: "region", Value: "europe-west1"}}
+		case h.def.Kind == backlog.Delta:
+			list[i].Labels = []backlog.Label{{Name: "delivery_type", Value: "streaming_pull"}}
+			list[i].Points[0].Start = at.Add(-time.Minute)
+		}
+	}
+	return list
+}
+
+// discard counts what is written.
+type discard struct {
+	http.ResponseWriter
+	n int64
+}
+
+func (d *discard) Write(p []byte) (int, error) {
+	d.n += int64(len(p))
+	return len(p), nil
+}
+
+func BenchmarkScrape10000(b *testing.B) {
+	p := filled(b, 10_000)
+	h := scrape(p.current, prometheus.NewRegistry(), func() time.Time { return noon.Add(time.Second) }, zap.NewNop())
+	req := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/metrics", http.NoBody)
+	out := &discard{ResponseWriter: httptest.NewRecorder()}
+	for b.Loop() {
+		h.ServeHTTP(out, req)
+	}
+	b.SetBytes(out.n / int64(b.N))
+	b.ReportAllocs()
+}
+
+// BenchmarkTurn10000 is what a turn costs but for the calls: taking in the answers and making the section.
+func BenchmarkTurn10000(b *testing.B) {
+	p := filled(b, 10_000)
+	wants := p.current.load().sections[0].wants
+	ids := slices.Sorted(maps.Keys(wants))
+	now := noon
+	for b.Loop() {
+		now = now.Add(time.Minute)
+		for _, h := range p.histories {
+			h.take(ids, measuredAll(h, ids, now.Add(-time.Minute)), now)
+		}
+		p.publish(p.metrics, wants)
+	}
+	b.ReportAllocs()
+}
+
+// BenchmarkAnswer is what one request of the external metrics API asks of the board.
+func BenchmarkAnswer(b *testing.B) {
+	p := filled(b, 10_000)
+	sub := p.current.Subscriptions()[5_000]
+	for b.Loop() {
+		if a := p.current.Answer(sub, backlog.Backlog, noon); a.Total.State != backlog.Fresh {
+			b.Fatal(a)
+		}
+	}
+	b.ReportAllocs()
+}
+
+// TestABoardOfTenThousandIsSmall: what is kept for 10,000 subscriptions, not what a poll needs meanwhile.
+func TestABoardOfTenThousandIsSmall(t *testing.T) {
+	before := live()
+	p := filled(t, 10_000)
+	if used := (live() - before) >> 20; used > 40 {
+		t.Errorf("a board of 10,000 subscriptions takes %d MiB", used)
+	}
+	p.current.load().render(&exposition{out: io.Discard}, noon)
+}
+
+func live() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
