@@ -8,7 +8,7 @@ import (
 	"spillway/internal/deliver"
 )
 
-// The rule of the breaker. docs/decisions/0012-breaker.md says why it is this one.
+// The rule of the breaker. docs/decisions/0014-breaker.md says why it is this one.
 const (
 	// goneMessages messages that are answered with 502, 503 or 504, or brokenMessages whose connection broke, in a row, open it
 	// when nothing has worked for downQuiet; downInRow of both together open it at once, and so does one that is answered so

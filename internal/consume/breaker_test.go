@@ -10,7 +10,7 @@ import (
 	"spillway/internal/deliver"
 )
 
-var epoch = time.Date(2026, 11, 27, 8, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // It is a constant.
+var epoch = time.Date(2026, 11, 27, 8, 0, 0, 0, time.UTC)
 
 func TestOutcomeOf(t *testing.T) {
 	tests := map[deliver.Reason]outcome{
@@ -307,8 +307,8 @@ func TestMessagesOfAnEarlierPhase(t *testing.T) {
 
 func TestMessagesAreHeldLongerWithEveryRound(t *testing.T) {
 	b := newBreaker(epoch, false)
-	for _, want := range []time.Duration{1, 2, 4, 8, 8, 8} {
-		if got := b.holdFor(time.Minute); got != want*time.Minute {
+	for _, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 8 * time.Minute} {
+		if got := b.holdFor(time.Minute); got != want {
 			t.Errorf("round %d: %s", b.rounds, got)
 		}
 		b.rounds++

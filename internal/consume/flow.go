@@ -29,7 +29,7 @@ type deadLetters interface {
 
 // flow is one subscription with its handler and limits.
 //
-//	pull ──Delivery──> wait for a slot ──> handler ──Verdict──> settle
+//	pull ──Delivery──> wait for a slot ──> gate, rate ──> handler ──Verdict──> settle
 //	      receiving context        └── working context, which outlives it by the drain limit
 type flow struct {
 	receiver receiver // nil when messages are only pushed
@@ -40,6 +40,8 @@ type flow struct {
 	lot      *lot
 	watch    *watch
 	inlet    inlet
+	gate     *gate
+	rate     *rate // nil without a limit
 	metrics  *metrics
 	log      *zap.Logger
 	rarely   *zap.Logger // log, once a minute
@@ -57,6 +59,7 @@ func (f *flow) run(ctx context.Context) error {
 	var attendants sync.WaitGroup
 	attendants.Go(func() { f.attend(ctx, cancel, over) })
 	attendants.Go(func() { f.watch.run(working) })
+	attendants.Go(func() { f.gate.run(working) })
 	f.inlet.open(working)
 	defer context.AfterFunc(ctx, f.inlet.close)()
 	err := f.receive(ctx, working)
@@ -128,44 +131,91 @@ func (f *flow) deliver(working context.Context, d *pull.Delivery) pull.Fate {
 	if !f.slots.take(working) {
 		return pull.Nacked
 	}
-	verdict, stuck := f.handle(working, d)
+	verdict, stuck, tried := f.try(working, d)
 	f.slots.give()
-	if stuck {
+	switch {
+	case !tried:
+		f.metrics.holds.givenBack.Inc()
+		return pull.Nacked
+	case stuck:
 		return pull.Open // It was decided when the handler was given up.
 	}
 	return f.settle(working, d, verdict)
 }
 
-// handle runs the handler on a slot that is held. It reports whether the handler was given up meanwhile.
-func (f *flow) handle(working context.Context, d *pull.Delivery) (verdict deliver.Verdict, stuck bool) {
+// manyTries bounds how often a message may find that there is no target, after the gate said that there is one.
+const manyTries = 10
+
+// try gives a message to the handler when gate and rate let it, and again as long as nobody has seen it: that costs no
+// delivery attempt. It reports false when the message was given to nobody.
+func (f *flow) try(working context.Context, d *pull.Delivery) (v deliver.Verdict, stuck, tried bool) {
+	for n := range manyTries {
+		p, ok := f.pass(working, d)
+		if !ok {
+			return v, false, tried
+		}
+		v, stuck = f.handle(working, d, p, n > 0)
+		tried = true
+		if stuck || !v.Unsent {
+			break
+		}
+	}
+	return v, stuck, tried
+}
+
+// pass waits until the gate and the rate let a message through.
+func (f *flow) pass(working context.Context, d *pull.Delivery) (pass, bool) {
+	for {
+		p, ok := f.gate.enter(working)
+		if !ok || f.rate == nil {
+			return p, ok
+		}
+		if !f.rate.wait(working) {
+			f.gate.forgo(p, d)
+			return p, false
+		}
+		if f.gate.open(p) { // It may have closed meanwhile.
+			return p, true
+		}
+	}
+}
+
+// handle runs the handler on a slot that is held; again says that the message has been counted. It reports whether the handler
+// was given up meanwhile.
+func (f *flow) handle(working context.Context, d *pull.Delivery, p pass, again bool) (verdict deliver.Verdict, stuck bool) {
 	begin := time.Now()
-	f.arrived(&d.Message, begin)
-	return f.finish(working, f.watch.begin(working, d, begin), d, begin)
+	if !again {
+		f.arrived(&d.Message, begin)
+	}
+	return f.finish(working, f.watch.begin(working, d, begin), d, p, begin)
 }
 
 // finish runs the handler under its call, which began at begin.
-func (f *flow) finish(working context.Context, ctx *call, d *pull.Delivery, begin time.Time) (verdict deliver.Verdict, stuck bool) {
+func (f *flow) finish(working context.Context, ctx *call, d *pull.Delivery, p pass, begin time.Time) (verdict deliver.Verdict, stuck bool) {
 	verdict = f.guarded(ctx, &d.Message) //nolint:contextcheck // The call is derived from working.
 	if verdict.Result == deliver.Nack && errors.Is(context.Cause(working), errDrainLimit) {
 		verdict.Reason = deliver.Shutdown
 	}
 	end := time.Now()
 	stuck = f.watch.end(ctx, end)
+	f.gate.leave(p, d, verdict, end)
 	f.metrics.took(verdict.Result, end.Sub(begin))
 	return verdict, stuck
 }
 
 // arrived counts a message on its way to the handler.
 func (f *flow) arrived(m *backlog.Message, now time.Time) {
-	f.metrics.received.Inc()
+	f.metrics.received.Add(1)
 	f.metrics.last.note(now)
 	f.metrics.age.Observe(max(0, now.Sub(m.PublishTime).Seconds()))
 	if m.DeliveryAttempt > 0 {
 		f.metrics.attempts.Observe(float64(m.DeliveryAttempt))
 	}
 	if m.DeliveryAttempt > 1 {
-		f.metrics.redelivered.Inc()
+		f.metrics.redelivered.Add(1)
+		return
 	}
+	f.metrics.frontier.note(m.PublishTime)
 }
 
 // guarded turns a handler's panic into a nack: one poisoned message must not end the others.

@@ -89,10 +89,10 @@ type bench struct {
 func newBench(n, concurrency int, h deliver.Handler) *bench {
 	reg := prometheus.NewRegistry()
 	slots := newSlots(concurrency)
-	m := newMetrics(reg, "offers", slots.held)
+	m := newMetrics(reg, "offers", slots, nil)
 	s := &script{n: n, acked: map[string]bool{}}
 	return &bench{source: s, reg: reg, flow: &flow{
-		receiver: s, handler: h, drain: 30 * time.Second,
+		receiver: s, handler: h, drain: 30 * time.Second, gate: newTestGate(nil, nil),
 		slots: slots, lot: newLot(allowance(concurrency), m.parked),
 		watch: &watch{limit: time.Minute, stuck: m.stuck}, metrics: m, log: zap.NewNop(), rarely: zap.NewNop(),
 	}}

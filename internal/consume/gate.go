@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 	"go.uber.org/zap"
 
 	"spillway/internal/deliver"
@@ -19,12 +17,15 @@ import (
 // receiving; it checks the target and lets messages through again. What is held too long it gives back, because the target
 // of another worker may be well. Without a check it is always open and costs nothing.
 type gate struct {
+	// Given.
 	check func(context.Context) error // nil: the handler is no target
 	pause func(bool)                  // of receiving
 	hold  time.Duration               // for which messages are held at first
-	began time.Time
+	slots *slots                      // those who wait have one
+	holds *holds
 	log   *zap.Logger
-	gateMetrics
+
+	began time.Time
 
 	// What every message touches, without the lock. The state is the number of changes of the phase so far, doubled, and 1 more
 	// while the breaker is closed.
@@ -38,18 +39,18 @@ type gate struct {
 	held    int           // messages that wait
 	round   int           // how often what was held has been given back
 	until   time.Time     // when what is held is given back; zero while nothing is
+	stale   bool          // what comes now was received before that: it goes back at once
 	left    time.Time     // when the breaker was last closed
 	changed chan struct{} // closed and made anew whenever those who wait have to look again
 	wake    chan struct{} // capacity 1: run has to look again
 	paused  bool          // what was last told to receiving
 }
 
-func newGate(check func(context.Context) error, pause func(bool), hold time.Duration, m gateMetrics, log *zap.Logger) *gate {
+// newGate completes a gate of which what is to be given is set.
+func newGate(g *gate) *gate {
 	now := time.Now()
-	g := &gate{
-		check: check, pause: pause, hold: hold, began: now, log: log, gateMetrics: m,
-		breaker: newBreaker(now, check != nil), left: now, changed: make(chan struct{}), wake: make(chan struct{}, 1),
-	}
+	g.began, g.left, g.breaker = now, now, newBreaker(now, g.check != nil)
+	g.changed, g.wake = make(chan struct{}), make(chan struct{}, 1)
 	g.calm.Store(g.breaker.calm())
 	g.show()
 	if g.breaker.phase != closed {
@@ -82,13 +83,10 @@ func (g *gate) wait(working context.Context) (p pass, ok bool) {
 	g.count(1)
 	defer g.count(-1)
 	for round := g.round; ; {
-		switch {
-		case g.breaker.phase == closed:
-			return pass{state: g.state.Load()}, true
-		case g.breaker.phase == trial && !g.busy:
-			g.busy = true
-			return pass{state: g.state.Load(), trial: true}, true
-		case g.round != round || working.Err() != nil:
+		if p, ok := g.let(); ok {
+			return p, true
+		}
+		if g.round != round || g.stale || working.Err() != nil {
 			return pass{}, false
 		}
 		changed := g.changed
@@ -104,7 +102,8 @@ func (g *gate) wait(working context.Context) (p pass, ok bool) {
 // count notes a message that begins or ceases to wait. The lock is held.
 func (g *gate) count(n int) {
 	g.held += n
-	g.heldMessages.Set(float64(g.held))
+	g.slots.rest(n)
+	g.holds.target.Set(float64(g.held))
 	switch {
 	case g.held == 0:
 		g.until = time.Time{}
@@ -113,6 +112,26 @@ func (g *gate) count(n int) {
 		g.until = time.Now().Add(g.breaker.holdFor(g.hold))
 		notify(g.wake)
 	}
+}
+
+// tryEnter is enter for a message that does not wait.
+func (g *gate) tryEnter() (pass, bool) {
+	if state := g.state.Load(); state&1 == 1 {
+		return pass{state: state}, true
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.let()
+}
+
+// let lets a message through, if that is possible now. The lock is held.
+func (g *gate) let() (pass, bool) {
+	p := pass{state: g.state.Load(), trial: g.breaker.phase == trial}
+	if g.breaker.phase == opened || p.trial && g.busy {
+		return pass{}, false
+	}
+	g.busy = g.busy || p.trial
+	return p, true
 }
 
 // leave notes at now what became of the message that had the pass.
@@ -141,7 +160,7 @@ func (g *gate) leave(p pass, d *pull.Delivery, v deliver.Verdict, now time.Time)
 		g.breaker.noteLate(now, o, string(v.Reason)+": "+v.Detail)
 	}
 	if before == closed && g.breaker.phase != closed {
-		g.pauses.WithLabelValues(string(v.Reason)).Inc()
+		g.holds.pauses.WithLabelValues(string(v.Reason)).Inc()
 	}
 	g.publish(before)
 }
@@ -164,7 +183,7 @@ func (g *gate) show() {
 		state, paused = state+1, 0
 	}
 	g.state.Store(state)
-	g.pausedNow.Set(paused)
+	g.holds.paused.Set(paused)
 }
 
 // tell logs that messages are held back, and that they are not any more.
@@ -235,6 +254,7 @@ func (g *gate) step(now time.Time) (next time.Duration, check bool) {
 			next = left
 		} else {
 			g.round++
+			g.stale = g.paused
 			g.breaker.rounds++
 			g.until = time.Time{} // Set anew by the next who waits.
 			g.lookAgain()
@@ -253,7 +273,7 @@ func (g *gate) step(now time.Time) (next time.Duration, check bool) {
 // setPaused tells receiving. The lock is held, but in newGate.
 func (g *gate) setPaused(paused bool) {
 	if paused != g.paused {
-		g.paused = paused
+		g.paused, g.stale = paused, false
 		g.pause(paused)
 	}
 }
@@ -267,7 +287,7 @@ func (g *gate) checked(ctx context.Context) {
 	if err != nil {
 		result = "failed"
 	}
-	g.checks.WithLabelValues(result).Inc()
+	g.holds.checks.WithLabelValues(result).Inc()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	before := g.breaker.phase
@@ -283,30 +303,4 @@ func (g *gate) ready() error {
 		return nil
 	}
 	return fmt.Errorf("it does not take messages: %s", g.breaker.cause)
-}
-
-// gateMetrics are the series of a gate.
-type gateMetrics struct {
-	pausedNow    prometheus.Gauge
-	heldMessages prometheus.Gauge
-	pauses       *prometheus.CounterVec // by reason
-	checks       *prometheus.CounterVec // by result
-}
-
-func newGateMetrics(reg prometheus.Registerer) gateMetrics {
-	f := promauto.With(reg)
-	return gateMetrics{
-		pausedNow: f.NewGauge(prometheus.GaugeOpts{
-			Name: "pubsub_worker_paused", Help: "1 while the target does not take messages: they are held back, and receiving is paused.",
-		}),
-		heldMessages: f.NewGauge(prometheus.GaugeOpts{
-			Name: "pubsub_worker_held_messages", Help: "Messages that are held back while the target does not take them.",
-		}),
-		pauses: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "pubsub_worker_pauses_total", Help: "How often messages began to be held back, by the reason of the verdict that was too many.",
-		}, []string{"reason"}),
-		checks: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "pubsub_worker_target_checks_total", Help: "Checks of a target that messages are held back from, by result.",
-		}, []string{"result"}),
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/zap"
 
@@ -51,8 +52,7 @@ func newGateBench(t *testing.T) *gateBench {
 	b := &gateBench{t: t}
 	ctx, cancel := context.WithCancel(context.Background())
 	b.working = ctx
-	m := newGateMetrics(prometheus.NewRegistry())
-	b.gate = newGate(func(context.Context) error {
+	b.gate = newTestGate(func(context.Context) error {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.looks++
@@ -62,9 +62,14 @@ func newGateBench(t *testing.T) *gateBench {
 		defer b.mu.Unlock()
 		b.paused = paused
 		b.told++
-	}, time.Minute, m, zap.NewNop())
+	})
 	b.stop = cancel
 	return b
+}
+
+func newTestGate(check func(context.Context) error, pause func(bool)) *gate {
+	h := newHolds(promauto.With(prometheus.NewRegistry()))
+	return newGate(&gate{check: check, pause: pause, hold: time.Minute, slots: newSlots(100), holds: &h, log: zap.NewNop()})
 }
 
 func (b *gateBench) start() {
@@ -135,7 +140,7 @@ func (b *gateBench) expect(all []*arrival, handled, back int) {
 	if h, k := through(all); h != handled || k != back {
 		b.t.Errorf("of %d, %d are handled and %d given back; want %d and %d", len(all), h, k, handled, back)
 	}
-	if got := int(testutil.ToFloat64(b.heldMessages)); got != len(all)-handled-back {
+	if got := int(testutil.ToFloat64(b.holds.target)); got != len(all)-handled-back {
 		b.t.Errorf("%d are held, the gauge says %d", len(all)-handled-back, got)
 	}
 }
@@ -174,7 +179,7 @@ func TestNothingIsReceivedBeforeTheTargetAnswers(t *testing.T) {
 		b.set(nil)
 		time.Sleep(checkPause)
 		b.expect(waits, 5, 0)
-		if b.isPaused() || b.ready() != nil || testutil.ToFloat64(b.pausedNow) != 0 {
+		if b.isPaused() || b.ready() != nil || testutil.ToFloat64(b.holds.paused) != 0 {
 			t.Errorf("paused %t, ready %v", b.isPaused(), b.ready())
 		}
 	})
@@ -185,7 +190,7 @@ func TestAnOpenBreakerHoldsMessagesUntilTheTargetIsBack(t *testing.T) {
 		b := startGate(t)
 		b.set(errors.New("connection refused"))
 		b.fail(deliver.Unreachable, 1)
-		if !b.isPaused() || b.ready() == nil || testutil.ToFloat64(b.pausedNow) != 1 {
+		if !b.isPaused() || b.ready() == nil || testutil.ToFloat64(b.holds.paused) != 1 {
 			t.Errorf("paused %t, ready %v", b.isPaused(), b.ready())
 		}
 		held := b.arrive(10)
@@ -197,7 +202,7 @@ func TestAnOpenBreakerHoldsMessagesUntilTheTargetIsBack(t *testing.T) {
 		if b.isPaused() || b.told != 4 {
 			t.Errorf("paused %t, told %d times", b.isPaused(), b.told)
 		}
-		if n := testutil.ToFloat64(b.pauses.WithLabelValues(string(deliver.Unreachable))); n != 1 {
+		if n := testutil.ToFloat64(b.holds.pauses.WithLabelValues(string(deliver.Unreachable))); n != 1 {
 			t.Errorf("%v pauses", n)
 		}
 	})
@@ -277,11 +282,29 @@ func TestWhatIsHeldTooLongIsGivenBack(t *testing.T) {
 		b.expect(first, 0, 0)
 		time.Sleep(time.Millisecond)
 		b.expect(first, 0, 3)
-		second := b.arrive(3) // The next round is twice as long.
-		time.Sleep(2*time.Minute - time.Millisecond)
-		b.expect(second, 0, 0)
+		b.expect(b.arrive(3), 0, 3) // They were received before the pause, and have waited as long.
+	})
+}
+
+func TestWhatIsReceivedForTheTrialIsHeldLongerInTheNextRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startGate(t)
+		time.Sleep(time.Minute)
+		b.fail(deliver.Unavailable, 2)
+		b.set(errors.New("connection refused"))
+		first := b.arrive(3)
+		time.Sleep(time.Minute)
+		b.expect(first, 0, 3)
+		b.set(nil)
+		time.Sleep(checkPause)
+		if b.isPaused() {
+			t.Fatal("nothing is received for the trial")
+		}
+		second := b.arrive(3)
+		time.Sleep(2*time.Minute - time.Millisecond) // The one that is tried hangs.
+		b.expect(second, 1, 0)
 		time.Sleep(time.Millisecond)
-		b.expect(second, 0, 3)
+		b.expect(second, 1, 2)
 	})
 }
 
@@ -360,7 +383,7 @@ func TestALateSuccessCountsFromItsEnd(t *testing.T) {
 }
 
 func TestAGateWithoutACheckIsAlwaysOpen(t *testing.T) {
-	g := newGate(nil, func(bool) { t.Error("receiving was paused") }, time.Minute, newGateMetrics(prometheus.NewRegistry()), zap.NewNop())
+	g := newTestGate(nil, func(bool) { t.Error("receiving was paused") })
 	g.run(t.Context())
 	for range 100 {
 		p, ok := g.enter(t.Context())
@@ -375,7 +398,7 @@ func TestAGateWithoutACheckIsAlwaysOpen(t *testing.T) {
 }
 
 func BenchmarkGate(b *testing.B) {
-	g := newGate(func(context.Context) error { return nil }, func(bool) {}, time.Minute, newGateMetrics(prometheus.NewRegistry()), zap.NewNop())
+	g := newTestGate(func(context.Context) error { return nil }, func(bool) {})
 	g.checked(b.Context())
 	d, v, now := message("m"), deliver.Verdict{Reason: deliver.OK}, time.Now()
 	b.ReportAllocs()

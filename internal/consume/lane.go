@@ -67,12 +67,12 @@ func (l *lane) open(ctx context.Context, a *App, m *pull.Metrics) (err error) {
 }
 
 func (l *lane) newFlow(a *App) *flow {
-	slots := newSlots(l.opts.Concurrency)
-	m := newMetrics(a.registry, l.sub.ID, slots.held)
-	m.limit.Set(float64(l.opts.Concurrency))
+	slots, handler := newSlots(l.opts.Concurrency), l.handler()
+	m := newMetrics(a.registry, l.sub.ID, slots, l.leased())
 	log := a.log.Named("flow").With(zap.Stringer("subscription", l.sub))
 	f := &flow{
-		handler: l.handler(), drain: a.opts.DrainLimit,
+		gate: l.newGate(slots, m, log), rate: newRate(l.opts.MaxRate, slots, m.holds.rate),
+		handler: handler, drain: a.opts.DrainLimit,
 		slots: slots, lot: newLot(allowance(l.opts.Concurrency), m.parked),
 		watch: &watch{limit: l.opts.HandlerTimeout, stuck: m.stuck}, metrics: m, log: log, rarely: sampled(log),
 	}
@@ -83,6 +83,27 @@ func (l *lane) newFlow(a *App) *flow {
 		f.letters = l.letters
 	}
 	return f
+}
+
+// leased returns what counts the messages that the lane's stream has lent; nil without one.
+func (l *lane) leased() func() int {
+	if l.source == nil {
+		return nil
+	}
+	return func() int { n, _ := l.source.Outstanding(); return n }
+}
+
+// newGate makes the gate before a target; other handlers are always there.
+func (l *lane) newGate(s *slots, m *metrics, log *zap.Logger) *gate {
+	var check func(context.Context) error
+	if l.target != nil {
+		check = l.target.Check
+	}
+	pause := func(bool) {}
+	if l.source != nil {
+		pause = l.source.Pause
+	}
+	return newGate(&gate{check: check, pause: pause, hold: l.opts.LeaseExtension, slots: s, holds: &m.holds, log: log})
 }
 
 func (l *lane) handler() deliver.Handler {

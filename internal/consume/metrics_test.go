@@ -19,7 +19,7 @@ import (
 func scrape(t *testing.T) (*prometheus.Registry, []byte) {
 	t.Helper()
 	reg := prometheus.NewRegistry()
-	newMetrics(reg, "offers", func() int { return 0 })
+	newMetrics(reg, "offers", newSlots(100), nil)
 	pull.NewMetrics(reg).Start("offers", func() (int, int) { return 0, 0 })
 	router := httpserver.NewRouter(reg)
 	router.Handle("GET", "/{$}", "/", nil)

@@ -19,8 +19,8 @@ import (
 	"spillway/internal/deliver"
 )
 
-// recorder is an endpoint that keeps what it is sent, by the message's ID.
-type recorder struct {
+// endpoint is an endpoint that keeps what it is sent, by the message's ID.
+type endpoint struct {
 	*httptest.Server
 	mu  sync.Mutex
 	got map[string]received
@@ -32,9 +32,9 @@ type received struct {
 	Body        string
 }
 
-func newRecorder(t *testing.T) *recorder {
+func newEndpoint(t *testing.T) *endpoint {
 	t.Helper()
-	r := &recorder{got: map[string]received{}}
+	r := &endpoint{got: map[string]received{}}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		body, err := io.ReadAll(req.Body)
 		if err != nil {
@@ -62,7 +62,7 @@ func newRecorder(t *testing.T) *recorder {
 	return r
 }
 
-func (r *recorder) all() map[string]received {
+func (r *endpoint) all() map[string]received {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return maps.Clone(r.got)
@@ -129,7 +129,7 @@ func TestAnEndpointCannotTellTheWorkerFromAPushSubscription(t *testing.T) {
 func expectParity(t *testing.T, format deliver.Format, push *pubsubpb.PushConfig, attempts bool) {
 	t.Helper()
 	client := startEmulator(t, "offers", "dead")
-	direct, behind := newRecorder(t), newRecorder(t)
+	direct, behind := newEndpoint(t), newEndpoint(t)
 	push.PushEndpoint = direct.URL + "/offers?token=1"
 	const pushed, pulled = "projects/shop/subscriptions/pushed", "projects/shop/subscriptions/pulled"
 	for name, config := range map[string]*pubsubpb.PushConfig{pushed: push, pulled: nil} {

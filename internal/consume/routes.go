@@ -43,6 +43,11 @@ func (a *App) readiness() []httpserver.Check {
 			checks = append(checks, httpserver.Check{Name: "stream " + l.sub.ID, Test: l.ready})
 		}
 	}
+	for _, l := range a.lanes {
+		if l.opts.Required && l.target != nil {
+			checks = append(checks, httpserver.Check{Name: "target of " + l.sub.ID, Test: l.flow.gate.ready})
+		}
+	}
 	return append(checks, httpserver.Check{Name: "not draining", Test: a.notDraining})
 }
 

@@ -46,7 +46,7 @@ func TestSeveralFlowsShareAWorker(t *testing.T) {
 	url := "http://" + addr
 	eventually(t, "the worker is ready", func() bool { status, _ := get(t, url+"/readyz", ""); return status == http.StatusOK })
 	for path, wants := range map[string][]string{
-		"/readyz": {"stream offers: ok\nstream images: ok\nnot draining: ok"},
+		"/readyz": {"stream offers: ok\nstream images: ok\ntarget of offers: ok\ntarget of images: ok\nnot draining: ok"},
 		"/":       {"projects/shop/subscriptions/offers\nname             offers\n", "projects/shop/subscriptions/images\nname             pictures\n", "in flight        0 of 7\n"},
 		"/metrics": {
 			`pubsub_worker_concurrency_limit{subscription="offers"} 100`, `pubsub_worker_concurrency_limit{subscription="images"} 7`,

@@ -31,6 +31,9 @@ func (f *flow) settle(working context.Context, d *pull.Delivery, v deliver.Verdi
 		v.Result, v.Reason = deliver.Nack, deliver.Error
 	}
 	f.count(d, v)
+	if fate == pull.Acked && d.DeliveryAttempt <= 1 {
+		f.metrics.firstDone.Add(1)
+	}
 	return fate
 }
 

@@ -12,6 +12,7 @@ import (
 type slots struct {
 	limit   int64
 	taken   atomic.Int64
+	resting atomic.Int64 // of those taken
 	waiting atomic.Int64 // len(queue), to be read without the lock
 
 	mu    sync.Mutex
@@ -20,8 +21,11 @@ type slots struct {
 
 func newSlots(limit int) *slots { return &slots{limit: int64(limit)} }
 
-// held returns how many slots are taken.
-func (s *slots) held() int { return int(s.taken.Load()) }
+// held returns how many slots are taken by messages that are being handled.
+func (s *slots) held() int { return int(s.taken.Load() - s.resting.Load()) }
+
+// rest notes that n more slots, or fewer, are taken by messages that wait for something before their handler.
+func (s *slots) rest(n int) { s.resting.Add(int64(n)) }
 
 // try takes a slot if there is one.
 func (s *slots) try() bool {
@@ -35,7 +39,10 @@ func (s *slots) try() bool {
 
 // take waits for a slot. It reports false, and takes none, when ctx is done.
 func (s *slots) take(ctx context.Context) bool {
-	for ctx.Err() == nil {
+	if ctx.Err() != nil {
+		return false
+	}
+	for {
 		if s.try() {
 			return true
 		}
@@ -49,10 +56,10 @@ func (s *slots) take(ctx context.Context) bool {
 		case <-ctx.Done():
 		}
 		if ctx.Err() != nil {
-			s.leave(turn)
+			s.leave(turn) // Looked at once: who is called up and goes must not do so silently.
+			return false
 		}
 	}
-	return false
 }
 
 // line joins the queue.

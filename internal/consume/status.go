@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -50,9 +51,11 @@ func (a *App) states() []flowState {
 			{"name", l.name},
 			{"receives by", l.opts.Receive},
 			{"stream", verdict(l.ready())},
+			{"target", verdict(l.flow.gate.ready())},
 			{"handlers", verdict(l.wedged(time.Now()))},
 			{"taking messages", verdict(a.notDraining())},
 			{"in flight", fmt.Sprintf("%d of %d", l.flow.slots.held(), l.opts.Concurrency)},
+			{"held back", strconv.FormatInt(l.flow.slots.resting.Load(), 10)},
 		}})
 	}
 	return states

@@ -58,9 +58,14 @@ func (f *flow) Submit(ctx context.Context, m *backlog.Message) push.Outcome {
 		}
 		return push.Outcome{Fate: push.Busy}
 	}
+	p, ok := f.passNow(m)
+	if !ok {
+		f.slots.give()
+		return push.Outcome{Fate: push.Busy}
+	}
 	givenUp, decided := make(chan struct{}), make(chan push.Outcome, 1)
 	d := pull.NewDelivery(*m, func(bool) { close(givenUp) })
-	go func() { decided <- f.attendTo(ctx, working, d) }() // It ends with its handler, or is given up as any other.
+	go func() { decided <- f.attendTo(ctx, working, d, p) }() // It ends with its handler, or is given up as any other.
 	select {
 	case o := <-decided:
 		return o
@@ -91,13 +96,23 @@ func (f *flow) claim(ctx, working context.Context) bool {
 	return true
 }
 
+// passNow lets a message through unless it would have to wait: it is the sender who waits.
+func (f *flow) passNow(m *backlog.Message) (pass, bool) {
+	p, ok := f.gate.tryEnter()
+	if ok && !f.rate.allow() {
+		f.gate.forgo(p, &pull.Delivery{Message: *m})
+		return p, false
+	}
+	return p, ok
+}
+
 // attendTo runs the handler on a slot that is held. The handler's context ends with the request too.
-func (f *flow) attendTo(ctx, working context.Context, d *pull.Delivery) push.Outcome {
+func (f *flow) attendTo(ctx, working context.Context, d *pull.Delivery, p pass) push.Outcome {
 	begin := time.Now()
 	f.arrived(&d.Message, begin)
 	call := f.watch.begin(working, d, begin)
 	stop := context.AfterFunc(ctx, func() { call.cancel(&context.Canceled) })
-	verdict, stuck := f.finish(working, call, d, begin)
+	verdict, stuck := f.finish(working, call, d, p, begin)
 	stop()
 	f.slots.give()
 	if stuck {
