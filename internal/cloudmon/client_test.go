@@ -126,6 +126,33 @@ func TestAKeyIsTriedAtStart(t *testing.T) {
 	})
 }
 
+func TestWhereCloudMonitoringIs(t *testing.T) {
+	withoutCredentials(t)
+	tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"access_token": "token", "token_type": "Bearer", "expires_in": 3600}`)
+	}))
+	defer tokens.Close()
+	path, _ := keyFile(t, tokens.URL)
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", path)
+	for want, o := range map[string]Options{
+		"monitoring.googleapis.com:443":  {},
+		"monitoring-x.p.example.com:443": {Endpoint: "https://monitoring-x.p.example.com:443"},
+		"monitoring.cloud.example:443":   {Universe: "cloud.example"},
+	} {
+		client, err := Dial(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := client.api.Connection().Target(); !strings.HasSuffix(got, want) { //nolint:staticcheck // nothing else says where it goes
+			t.Errorf("%+v leads to %s, want %s", o, got, want)
+		}
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestALocalServerThatDoesNotAnswerIsNoticedAtStart(t *testing.T) {
 	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // takes connections, says nothing
 	if err != nil {

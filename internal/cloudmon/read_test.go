@@ -12,8 +12,10 @@ import (
 	"cloud.google.com/go/monitoring/apiv3/v2/monitoringpb"
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"spillway/internal/backlog"
 	"spillway/internal/testenv/cloudmontest"
@@ -261,6 +263,65 @@ func TestAServerThatComesBackIsFoundAgain(t *testing.T) {
 		}
 		if ctx.Err() != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+func TestAStormOfFailuresSoonLeavesOneCallPerQuery(t *testing.T) {
+	server := cloudmontest.Start(t, cloudmontest.Fail(status.Error(codes.ResourceExhausted, "slow down")))
+	client, _ := dial(t, server.Addr())
+	const polls = 20
+	for range polls {
+		if _, err := client.Read(within(t, 60*time.Millisecond), question()); err == nil {
+			t.Fatal("a failure is no error")
+		}
+	}
+	if n := len(server.Requests()); n < polls || n > polls+int(maxRetries) {
+		t.Fatalf("%d calls for %d queries", n, polls)
+	}
+}
+
+func TestTheServiceMaySayWhenToComeBack(t *testing.T) {
+	busy, err := status.New(codes.Unavailable, "later").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := cloudmontest.Start(t, cloudmontest.Fail(busy.Err()))
+	client, _ := dial(t, server.Addr())
+	begin := time.Now()
+	if _, err := client.Read(within(t, 5*time.Second), question()); err == nil || len(server.Requests()) != 1 || time.Since(begin) > 3*time.Second {
+		t.Fatalf("%d calls in %s, %v", len(server.Requests()), time.Since(begin), err)
+	}
+}
+
+func TestAFewOfAVeryLargeProjectAreReadByNameOnceItIsKnown(t *testing.T) {
+	var all []*monitoringpb.TimeSeries
+	for i := range 1000 {
+		all = append(all, series(backlog.Subscription{Project: "shop", ID: fmt.Sprintf("sub-%04d", i)}, at(-1, float64(i))))
+	}
+	server := cloudmontest.Start(t, cloudmontest.Always(all...))
+	client, _ := dial(t, server.Addr())
+	q := question()
+	q.IDs = nil
+	for i := range 120 {
+		q.IDs = append(q.IDs, fmt.Sprintf("sub-%04d", i))
+	}
+	for _, calls := range []int{1, 4} { // the whole project, then three pieces more
+		got, err := client.Read(t.Context(), q)
+		if err != nil || len(server.Requests()) != calls {
+			t.Fatalf("%d calls, want %d; %v", len(server.Requests()), calls, err)
+		}
+		distinct := map[string]bool{}
+		for _, one := range got.Series {
+			distinct[one.ID] = true
+		}
+		if len(distinct) != 120 {
+			t.Fatalf("%d subscriptions", len(distinct))
+		}
+	}
+	for _, req := range server.Requests()[1:] {
+		if !strings.Contains(req.GetFilter(), "one_of(") {
+			t.Fatalf("asked for %s", req.GetFilter())
 		}
 	}
 }
