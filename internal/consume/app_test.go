@@ -181,22 +181,26 @@ func get(t *testing.T, url, accept string) (int, string) {
 }
 
 func TestWorkerHandsEveryMessageToTheTargetOnceAndDrainsCleanly(t *testing.T) {
-	client := startEmulator(t, "offers:offers")
-	target := newLedger(t, 5*time.Millisecond)
-	ids := publish(t, client, "offers", 2000)
-	worker := func(o *consume.Options) { o.Target, o.Concurrency = target.URL, 20 }
+	for _, mode := range []string{"streaming", "unary"} {
+		t.Run(mode, func(t *testing.T) {
+			client := startEmulator(t, "offers:offers")
+			target := newLedger(t, 5*time.Millisecond)
+			ids := publish(t, client, "offers", 2000)
+			worker := func(o *consume.Options) { o.Target, o.Concurrency, o.PullMode = target.URL, 20, mode }
 
-	addr, stop := startWorker(t, worker)
-	eventually(t, "the first worker handles 500", func() bool { return target.unique() >= 500 })
-	if err := stop(); err != nil { // In the middle of the work.
-		t.Fatal(err)
+			addr, stop := startWorker(t, worker)
+			eventually(t, "the first worker handles 500", func() bool { return target.unique() >= 500 })
+			if err := stop(); err != nil { // In the middle of the work.
+				t.Fatal(err)
+			}
+			if status, _ := get(t, "http://"+addr+"/healthz", ""); status != 0 {
+				t.Errorf("the stopped worker still answers %d", status)
+			}
+			startWorker(t, worker)
+			eventually(t, "the second worker handles the rest", func() bool { return target.unique() >= len(ids) })
+			target.check(t, ids)
+		})
 	}
-	if status, _ := get(t, "http://"+addr+"/healthz", ""); status != 0 {
-		t.Errorf("the stopped worker still answers %d", status)
-	}
-	startWorker(t, worker)
-	eventually(t, "the second worker handles the rest", func() bool { return target.unique() >= len(ids) })
-	target.check(t, ids)
 }
 
 func TestWorkerServesHealthStateAndMetrics(t *testing.T) {

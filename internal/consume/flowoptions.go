@@ -46,6 +46,8 @@ type FlowOptions struct {
 	// LeaseExtension is how long a lease lasts unless it is extended, 10 s to 10 min: leases survive an outage of that
 	// length, and a killed worker's messages wait as long for the next.
 	LeaseExtension time.Duration
+	// PullMode is how messages are pulled: "streaming", or "unary" for slow handlers.
+	PullMode string
 	// Streams is how many StreamingPull streams share the window, 1 to 32.
 	Streams int
 	// DeadLetterTopic takes the messages that the target marks dead-letter; empty leaves them to the subscription's policy.
@@ -57,8 +59,11 @@ type FlowOptions struct {
 	given []string // values of --subscription
 }
 
-// How messages come.
+// How messages come, and how they are pulled.
 const (
+	pullStreaming = "streaming"
+	pullUnary     = "unary"
+
 	receivePull = "pull"
 	receivePush = "push"
 	receiveBoth = "both"
@@ -66,7 +71,7 @@ const (
 
 func defaultFlow() FlowOptions {
 	return FlowOptions{
-		Receive: receivePull, Required: true, Format: deliver.Wrapped, Concurrency: 100, HandlerTimeout: time.Minute, LeaseExtension: time.Minute, Streams: 1,
+		Receive: receivePull, Required: true, PullMode: pullStreaming, Format: deliver.Wrapped, Concurrency: 100, HandlerTimeout: time.Minute, LeaseExtension: time.Minute, Streams: 1,
 	}
 }
 
@@ -116,6 +121,7 @@ func (o *FlowOptions) registerFlags(fs *pflag.FlagSet) {
 	fs.Float64Var(&o.MaxRate, "max-rate", o.MaxRate, "messages given to the handler in a second at the most; 0 sets no limit")
 	fs.DurationVar(&o.HandlerTimeout, "handler-timeout", o.HandlerTimeout, "longest handling of one message; then it is cancelled and nacked")
 	fs.DurationVar(&o.LeaseExtension, "lease-extension", o.LeaseExtension, "how long a lease lasts unless it is extended, 10s to 10m: bridges an outage, and holds a killed worker's messages back")
+	fs.StringVar(&o.PullMode, "pull-mode", o.PullMode, "streaming, or unary: Pull calls for as many messages as there are free handlers, for handlers so slow that messages would wait here while another worker is free")
 	fs.IntVar(&o.Streams, "streams", o.Streams, "StreamingPull streams that share the window; one does for most")
 	fs.StringVar(&o.DeadLetterTopic, "dead-letter-topic", o.DeadLetterTopic, "projects/P/topics/T for messages that the target marks dead-letter (default: nack them, so that the subscription's own policy counts)")
 	fs.StringVar(&o.PushAudience, "push-audience", o.PushAudience, "audience that the token of a push delivery must have (default: no token is asked for)")
@@ -154,6 +160,9 @@ func (o *FlowOptions) validate(project string, errs *config.Errors) {
 		"is out of range", "give 1ms to 1h, such as 60s")
 	errs.Check(o.LeaseExtension >= 10*time.Second && o.LeaseExtension <= 10*time.Minute, "--lease-extension", o.LeaseExtension,
 		"is out of range", "give 10s to 10m, such as 60s")
+	errs.Check(o.PullMode == pullStreaming || o.PullMode == pullUnary, "--pull-mode", o.PullMode, "is not a way to pull", "use streaming or unary")
+	errs.Check(o.PullMode != pullUnary || o.pulls(), "--pull-mode", o.PullMode, "goes with --receive=pull or --receive=both only", "leave it out")
+	errs.Check(o.PullMode != pullUnary || o.Streams == 1, "--streams", o.Streams, "goes with --pull-mode=streaming only", "leave it out")
 	errs.Check(o.Streams >= 1 && o.Streams <= 32, "--streams", o.Streams, "is out of range", "give 1 to 32; 1 does for most")
 	if o.DeadLetterTopic != "" {
 		_, err := backlog.ParseTopic(o.DeadLetterTopic, project)

@@ -39,6 +39,7 @@ func (a *App) newLane(opts FlowOptions, bytes int) *lane {
 			MaxOutstandingMessages: opts.Concurrency + allowance(opts.Concurrency),
 			MaxOutstandingBytes:    bytes,
 			Handlers:               opts.Concurrency,
+			Unary:                  opts.PullMode == pullUnary,
 			Streams:                opts.Streams,
 			LeaseExtension:         opts.LeaseExtension,
 			MaxLease:               2*opts.HandlerTimeout + a.opts.DrainLimit + parkedLease,
@@ -167,6 +168,7 @@ func (l *lane) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	enc.AddString("receive", l.opts.Receive)
 	enc.AddInt("concurrency", l.opts.Concurrency)
 	if l.opts.pulls() {
+		enc.AddString("pull_mode", l.opts.PullMode)
 		enc.AddInt("window_messages", l.window.MaxOutstandingMessages)
 		enc.AddInt("window_bytes", l.window.MaxOutstandingBytes)
 	}
