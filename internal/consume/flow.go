@@ -222,7 +222,7 @@ func (f *flow) arrived(m *backlog.Message, now time.Time) {
 func (f *flow) guarded(ctx context.Context, m *backlog.Message) (v deliver.Verdict) {
 	defer func() {
 		if p := recover(); p != nil {
-			f.log.Error("the handler panicked", zap.String("message_id", m.ID), zap.Any("panic", p), zap.Stack("stack_trace"))
+			f.rarely.Error("the handler panicked; the metrics count the others of this minute", zap.String("message_id", m.ID), zap.Any("panic", p), zap.Stack("stack_trace"))
 			v = deliver.Verdict{Result: deliver.Nack, Reason: deliver.Panic, Detail: "panic"}
 		}
 	}()

@@ -3,6 +3,7 @@ package consume
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -355,6 +356,21 @@ func TestNacksAreLoggedOnceAMinute(t *testing.T) {
 		if len(got) != 1 || got[0].Level != zap.WarnLevel {
 			t.Errorf("1000 nacks were logged as %v", got)
 		}
+	})
+}
+
+func TestPanicsAreLoggedWithTheirStackOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zap.InfoLevel)
+		b := newBench(100, 10, handlerFunc(func(context.Context, *backlog.Message) deliver.Verdict { panic("poison") }))
+		b.log = zap.New(core)
+		b.rarely = sampled(b.log)
+		b.runFor(t, time.Second)
+		got := logs.FilterField(zap.Any("panic", "poison")).All()
+		if len(got) != 1 || got[0].Level != zap.ErrorLevel || !strings.Contains(fmt.Sprint(got[0].ContextMap()["stack_trace"]), "TestPanicsAreLogged") {
+			t.Errorf("100 panics were logged as %v", got)
+		}
+		b.expectSettled(t, map[string]float64{"panic nack": 100})
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -272,6 +273,30 @@ func TestAStopWhileTheTargetIsAwayGivesEverythingBackInTime(t *testing.T) {
 	target.up()
 	startWorker(t, func(o *consume.Options) { o.Target = target.url() })
 	eventually(t, "another worker handles the rest", func() bool { return target.handled() == len(ids) })
+}
+
+func TestATargetThatHangsHoldsUpNoOtherFlow(t *testing.T) {
+	client := startEmulator(t, "offers:offers", "images:images")
+	quick, stuck := newFragile(t, 0), newFragile(t, 0)
+	quick.up()
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	defer hanging.Close()
+	addr, _ := startWorker(t, func(o *consume.Options) {
+		o.FlowOptions, o.DrainLimit = consume.FlowOptions{}, 0
+		o.Flows = []consume.FlowOptions{flowTo("offers", quick.url()), flowTo("images", hanging.URL), flowTo("videos", stuck.url())}
+		o.Flows[1].HandlerTimeout, o.Flows[1].Concurrency = time.Second, 20
+		o.Flows[2].Required = false
+	})
+	publish(t, client, "images", 500)
+	ids := publish(t, client, "offers", 2000)
+	eventually(t, "the quick flow is done", func() bool { return quick.handled() == len(ids) })
+	eventually(t, "the flow that hangs is paused", func() bool { return series(t, addr, `pubsub_worker_paused{subscription="images"}`) == 1 })
+	if n := series(t, addr, pausedSeries); n != 0 {
+		t.Error("the quick flow is paused too")
+	}
 }
 
 func TestMessagesComeNoFasterThanTheRate(t *testing.T) {
