@@ -151,11 +151,19 @@ func (a *App) Run(ctx context.Context) error {
 	return group.Run(ctx)
 }
 
-// sayLimits logs what was made of the container's limits.
+// sayLimits logs the container's limits, as far as there are any, and what was made of them.
 func (a *App) sayLimits() {
-	a.log.Info("serving", zap.String("address", a.Addr()), zap.Objects("flows", a.lanes),
-		zap.Int64("container_memory_bytes", a.limits.MemoryBytes), zap.Float64("container_cpus", a.limits.CPUs),
-		zap.Int64("go_memory_limit_bytes", memoryLimit()))
+	fields := []zap.Field{zap.String("address", a.Addr()), zap.Objects("flows", a.lanes)}
+	if m := a.limits.MemoryBytes; m > 0 {
+		fields = append(fields, zap.Int64("container_memory_bytes", m))
+	}
+	if c := a.limits.CPUs; c > 0 {
+		fields = append(fields, zap.Float64("container_cpus", c))
+	}
+	if m := memoryLimit(); m > 0 {
+		fields = append(fields, zap.Int64("go_memory_limit_bytes", m))
+	}
+	a.log.Info("serving", fields...)
 }
 
 // runLanes runs every flow until ctx is done or one ends by itself, and returns when all have drained, side by side.

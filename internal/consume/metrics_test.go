@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/common/expfmt"
 
+	"spillway/internal/cgroup"
 	"spillway/internal/httpserver"
 	"spillway/internal/pull"
 	"spillway/internal/testenv"
@@ -19,6 +20,7 @@ import (
 func scrape(t *testing.T) (*prometheus.Registry, []byte) {
 	t.Helper()
 	reg := prometheus.NewRegistry()
+	newProcessMetrics(reg, cgroup.Limits{CPUs: 1.5})
 	newMetrics(reg, "offers", newSlots(100), nil)
 	pull.NewMetrics(reg).Start("offers", func() (int, int) { return 0, 0 })
 	router := httpserver.NewRouter(reg)
@@ -45,6 +47,32 @@ func TestTheScrapeOfAFreshWorkerIsGolden(t *testing.T) {
 	}
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+func TestFlowsOfOneWorkerDoNotCollide(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	pulled := pull.NewMetrics(reg)
+	for _, subscription := range []string{"offers", "images"} {
+		newMetrics(reg, subscription, newSlots(100), nil)
+		pulled.Start(subscription, func() (int, int) { return 0, 0 })
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		seen := map[string]int{}
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if l.GetName() == "subscription" {
+					seen[l.GetValue()]++
+				}
+			}
+		}
+		if seen["offers"] == 0 || seen["offers"] != seen["images"] {
+			t.Errorf("%s: %v", f.GetName(), seen)
+		}
 	}
 }
 
