@@ -19,7 +19,11 @@ type Book struct {
 func NewBook(metrics []backlog.Definition) *Book {
 	b := &Book{byName: make(map[string]backlog.Definition, 3*len(metrics))}
 	for _, d := range metrics {
-		for _, name := range Spellings(d.Metric) {
+		names := Spellings(d.Metric)
+		if stem, counts := strings.CutSuffix(d.Metric.Short(), "_count"); counts && d.Kind == backlog.Delta {
+			names = append(names, stem+"_total") // as /metrics calls it
+		}
+		for _, name := range names {
 			b.byName[name] = d
 			if refusal(d) == "" {
 				b.names = append(b.names, name)

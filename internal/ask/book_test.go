@@ -41,6 +41,14 @@ func TestSpellings(t *testing.T) {
 	}
 }
 
+func TestCountersHaveTheNameOfTheirSeriesToo(t *testing.T) {
+	for _, name := range []string{"pubsub_subscription_ack_message_total", "pubsub_subscription_ack_message_count"} {
+		if d, err := book().Find(name); err != nil || d.Metric != backlog.AckMessageCount {
+			t.Errorf("%s means %v, %v", name, d.Metric, err)
+		}
+	}
+}
+
 func TestFindRefuses(t *testing.T) {
 	tests := []struct{ name, says string }{
 		{"pubsub_subscription_num_undeliverd_messages", `Did you mean "pubsub_subscription_num_undelivered_messages"?`},

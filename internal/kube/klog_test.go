@@ -12,7 +12,7 @@ import (
 func TestSink(t *testing.T) {
 	core, logs := observer.New(zapcore.DebugLevel)
 	log := logr.New(&sink{zap.New(core)}).WithName("reflector").WithValues("resource", "pods")
-	log.Info("started", "number", 7, "odd")
+	log.Info("started", "number", 7, "odd") //nolint:loggercheck // what a library does wrong
 	log.V(1).Info("something that nobody wants to know")
 	log.Error(errAway, "listing failed")
 	entries := logs.All()
