@@ -41,5 +41,6 @@ func newCommand() *cobra.Command {
 		},
 	}
 	opts.RegisterFlags(cmd.Flags())
+	cmd.AddCommand(newRedrive())
 	return cmd
 }

@@ -4,21 +4,15 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"cloud.google.com/go/pubsub/v2"
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 
 	"spillway/internal/backlog"
-)
-
-// The attributes that a dead letter carries beside the original ones.
-const (
-	letterReason       = "SpillwayDeadLetterReason"
-	letterSubscription = "SpillwayDeadLetterSubscription"
-	letterMessageID    = "SpillwayDeadLetterMessageId"
-	letterAttempt      = "SpillwayDeadLetterDeliveryAttempt"
 )
 
 // The service's limits, https://cloud.google.com/pubsub/quotas#resource_limits.
@@ -32,6 +26,7 @@ type topicLetters struct {
 	client       *pubsub.Client
 	topic        backlog.Topic
 	subscription backlog.Subscription
+	worker       string // the host's name
 }
 
 func newTopicLetters(ctx context.Context, topic backlog.Topic, subscription backlog.Subscription) (*topicLetters, error) {
@@ -39,13 +34,17 @@ func newTopicLetters(ctx context.Context, topic backlog.Topic, subscription back
 	if err != nil {
 		return nil, fmt.Errorf("making the dead-letter client: %w", err)
 	}
-	return &topicLetters{client: client, topic: topic, subscription: subscription}, nil
+	worker, err := os.Hostname()
+	if err != nil {
+		worker = "unknown"
+	}
+	return &topicLetters{client: client, topic: topic, subscription: subscription, worker: worker}, nil
 }
 
 // Publish implements deadLetters: it returns nil when the service has confirmed the message. It makes the call itself: the
 // client's Publisher would go on with it after ctx is done, and hold the worker's exit back for up to a minute.
 func (t *topicLetters) Publish(ctx context.Context, m *backlog.Message, reason string) error {
-	attributes := letterAttributes(m, t.subscription, reason)
+	attributes := letterAttributes(m, t.subscription, t.worker, reason)
 	letter := &pubsubpb.PubsubMessage{Data: m.Data, Attributes: attributes, OrderingKey: m.OrderingKey}
 	request := &pubsubpb.PublishRequest{Topic: t.topic.String(), Messages: []*pubsubpb.PubsubMessage{letter}}
 	if _, err := t.client.TopicAdminClient.Publish(ctx, request); err != nil {
@@ -56,7 +55,7 @@ func (t *topicLetters) Publish(ctx context.Context, m *backlog.Message, reason s
 
 // letterAttributes are the message's own attributes and, as far as the service's limit leaves room, the letter's: a
 // message that may not be published would come back for ever.
-func letterAttributes(m *backlog.Message, subscription backlog.Subscription, reason string) map[string]string {
+func letterAttributes(m *backlog.Message, subscription backlog.Subscription, worker, reason string) map[string]string {
 	attributes := m.Attributes.Map()
 	if attributes == nil {
 		attributes = map[string]string{}
@@ -64,10 +63,12 @@ func letterAttributes(m *backlog.Message, subscription backlog.Subscription, rea
 	// The service adds attributes such as googclient_schemaid itself and takes none of them from a publisher.
 	maps.DeleteFunc(attributes, func(key, _ string) bool { return len(key) >= 4 && strings.EqualFold(key[:4], "goog") })
 	for _, a := range [...]struct{ key, value string }{
-		{letterReason, clip(reason)},
-		{letterMessageID, m.ID},
-		{letterSubscription, subscription.String()},
-		{letterAttempt, strconv.Itoa(m.DeliveryAttempt)},
+		{backlog.LetterReason, clip(reason)},
+		{backlog.LetterMessageID, m.ID},
+		{backlog.LetterSubscription, subscription.String()},
+		{backlog.LetterAttempt, strconv.Itoa(m.DeliveryAttempt)},
+		{backlog.LetterPublishTime, m.PublishTime.UTC().Format(time.RFC3339Nano)},
+		{backlog.LetterWorker, clip(worker)},
 	} {
 		if _, taken := attributes[a.key]; taken || len(attributes) < maxAttributes {
 			attributes[a.key] = a.value

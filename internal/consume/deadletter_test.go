@@ -19,11 +19,13 @@ import (
 
 func TestADeadLetterSaysWhereItCameFromAndWhy(t *testing.T) {
 	sub := backlog.Subscription{Project: "shop", ID: "offers"}
-	m := &backlog.Message{ID: "42", DeliveryAttempt: 3, Attributes: backlog.Attributes{{Key: "country", Value: "CH"}}}
-	got := letterAttributes(m, sub, "bad price")
+	published := time.Date(2026, 11, 27, 8, 30, 0, 5e8, time.UTC)
+	m := &backlog.Message{ID: "42", DeliveryAttempt: 3, PublishTime: published, Attributes: backlog.Attributes{{Key: "country", Value: "CH"}}}
+	got := letterAttributes(m, sub, "worker-1", "bad price")
 	want := map[string]string{
-		"country": "CH", letterReason: "bad price", letterMessageID: "42",
-		letterSubscription: "projects/shop/subscriptions/offers", letterAttempt: "3",
+		"country": "CH", backlog.LetterReason: "bad price", backlog.LetterMessageID: "42",
+		backlog.LetterSubscription: "projects/shop/subscriptions/offers", backlog.LetterAttempt: "3",
+		backlog.LetterPublishTime: "2026-11-27T08:30:00.5Z", backlog.LetterWorker: "worker-1",
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Fatalf("got %v, want %v", got, want)
@@ -35,34 +37,34 @@ func TestADeadLetterSaysWhereItCameFromAndWhy(t *testing.T) {
 
 func TestADeadLetterIsWhatTheServiceTakes(t *testing.T) {
 	for _, reason := range []string{strings.Repeat("ä", 2000), "x" + strings.Repeat("ä", 2000), "cut \xc3", ""} {
-		got := letterAttributes(&backlog.Message{}, backlog.Subscription{}, reason)[letterReason]
+		got := letterAttributes(&backlog.Message{}, backlog.Subscription{}, "worker-1", reason)[backlog.LetterReason]
 		if len(got) > 1024 || !utf8.ValidString(got) {
 			t.Errorf("%.8q of %d bytes became %d bytes, valid UTF-8: %v", reason, len(reason), len(got), utf8.ValidString(got))
 		}
 	}
-	for _, own := range []int{95, 96, 97, 99, 100} {
+	for _, own := range []int{93, 94, 95, 99, 100} {
 		m := &backlog.Message{}
 		for i := range own {
 			m.Attributes = append(m.Attributes, backlog.Attribute{Key: fmt.Sprintf("a%d", i), Value: "x"})
 		}
-		got := letterAttributes(m, backlog.Subscription{}, "bad price")
-		if len(got) != min(100, own+4) {
+		got := letterAttributes(m, backlog.Subscription{}, "worker-1", "bad price")
+		if len(got) != min(100, own+6) {
 			t.Errorf("%d attributes of its own make %d", own, len(got))
 		}
-		if _, ok := got[letterReason]; ok != (own < 100) {
+		if _, ok := got[backlog.LetterReason]; ok != (own < 100) {
 			t.Errorf("%d attributes of its own: the reason is there: %v", own, ok)
 		}
 	}
 	schema := &backlog.Message{Attributes: backlog.AttributesOf(map[string]string{"googclient_schemaid": "1", "GoogX": "2", "goo": "3"})}
-	if got := letterAttributes(schema, backlog.Subscription{}, "bad price"); len(got) != 5 || got["goo"] != "3" {
+	if got := letterAttributes(schema, backlog.Subscription{}, "worker-1", "bad price"); len(got) != 7 || got["goo"] != "3" {
 		t.Errorf("the service's own attributes are published: %v", got)
 	}
-	again := &backlog.Message{Attributes: backlog.Attributes{{Key: letterReason, Value: "old"}}}
+	again := &backlog.Message{Attributes: backlog.Attributes{{Key: backlog.LetterReason, Value: "old"}}}
 	for i := range 99 {
 		again.Attributes = append(again.Attributes, backlog.Attribute{Key: fmt.Sprintf("a%d", i), Value: "x"})
 	}
-	if got := letterAttributes(again, backlog.Subscription{}, "new"); got[letterReason] != "new" || len(got) != 100 {
-		t.Errorf("a letter that dies again has %d attributes and the reason %q", len(got), got[letterReason])
+	if got := letterAttributes(again, backlog.Subscription{}, "worker-1", "new"); got[backlog.LetterReason] != "new" || len(got) != 100 {
+		t.Errorf("a letter that dies again has %d attributes and the reason %q", len(got), got[backlog.LetterReason])
 	}
 }
 
@@ -120,7 +122,7 @@ func TestADeadLetterIsPublished(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m := got.GetReceivedMessages()[0].GetMessage(); string(m.GetData()) != "x" || m.GetOrderingKey() != "CH" || m.GetAttributes()[letterReason] != "no price" {
+	if m := got.GetReceivedMessages()[0].GetMessage(); string(m.GetData()) != "x" || m.GetOrderingKey() != "CH" || m.GetAttributes()[backlog.LetterReason] != "no price" {
 		t.Errorf("published %v", m)
 	}
 	l.topic.ID = "gone"

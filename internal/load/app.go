@@ -56,11 +56,11 @@ func (a *App) Run(ctx context.Context) error {
 		fmt.Fprint(a.out, summary(counts, time.Since(begin)))
 	}
 	if err != nil {
-		return explain(err, a.topic, a.opts.Emulator)
+		return Explain(err, a.topic, a.opts.Emulator)
 	}
 	if counts.Failed > 0 {
 		return fmt.Errorf("%d of %d messages were not published: %w",
-			counts.Failed, counts.Failed+counts.Published, explain(a.publisher.LastError(), a.topic, a.opts.Emulator))
+			counts.Failed, counts.Failed+counts.Published, Explain(a.publisher.LastError(), a.topic, a.opts.Emulator))
 	}
 	return nil
 }

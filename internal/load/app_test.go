@@ -128,7 +128,7 @@ func TestExplainNamesTheCure(t *testing.T) {
 		{codes.InvalidArgument, "", "publishing to projects/shop/topics/offers: InvalidArgument: two lines"},
 	}
 	for _, tt := range tests {
-		err := explain(status.Error(tt.code, "two\nlines"), offers(), tt.emulator)
+		err := Explain(status.Error(tt.code, "two\nlines"), offers(), tt.emulator)
 		if !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: got %q, want %q in it", tt.code, err, tt.want)
 		}

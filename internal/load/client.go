@@ -49,8 +49,8 @@ func Dial(ctx context.Context, emulator string) (*pubsub.TopicAdminClient, error
 	return client, nil
 }
 
-// explain turns an error of Publish into one line with its cure.
-func explain(err error, topic backlog.Topic, emulator string) error {
+// Explain turns an error of Publish into one line with its cure.
+func Explain(err error, topic backlog.Topic, emulator string) error {
 	cause := oneLine(err)
 	switch status.Code(err) {
 	case codes.NotFound:
