@@ -193,8 +193,12 @@ func (f *flow) handle(working context.Context, d *pull.Delivery, p pass, again b
 // finish runs the handler under its call, which began at begin.
 func (f *flow) finish(working context.Context, ctx *call, d *pull.Delivery, p pass, begin time.Time) (verdict deliver.Verdict, stuck bool) {
 	verdict = f.guarded(ctx, &d.Message) //nolint:contextcheck // The call is derived from working.
-	if verdict.Result == deliver.Nack && errors.Is(context.Cause(working), errDrainLimit) {
+	switch {
+	case verdict.Result != deliver.Nack:
+	case errors.Is(context.Cause(working), errDrainLimit):
 		verdict.Reason = deliver.Shutdown
+	case working.Err() == nil && errors.Is(ctx.Err(), context.Canceled):
+		verdict.Reason, verdict.Detail = abandoned, "the sender hung up"
 	}
 	end := time.Now()
 	stuck = f.watch.end(ctx, end)

@@ -14,6 +14,9 @@ import (
 
 var _ push.Flow = (*flow)(nil)
 
+// abandoned is the reason of a nack after the sender of a push has hung up. It says nothing of the target.
+const abandoned deliver.Reason = "abandoned"
+
 // inlet lets pushed messages in while their flow runs. It is safe for concurrent use.
 type inlet struct {
 	mu      sync.Mutex

@@ -204,7 +204,11 @@ func TestAPushWhoseHandlerIsStuckIsAnsweredAllTheSame(t *testing.T) {
 }
 
 func TestAPushEndsWithItsRequest(t *testing.T) {
-	b, _ := pushed(t, 1, works(time.Hour), func(t *testing.T, b *bench) {
+	broken := func(ctx context.Context, _ *backlog.Message) deliver.Verdict {
+		<-ctx.Done()
+		return deliver.Verdict{Result: deliver.Nack, Reason: deliver.Connection} // As a target says when its request is cancelled.
+	}
+	b, _ := pushed(t, 1, handlerFunc(broken), func(t *testing.T, b *bench) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -216,7 +220,28 @@ func TestAPushEndsWithItsRequest(t *testing.T) {
 			t.Errorf("%d slots are held", n)
 		}
 	})
-	b.expectSettled(t, map[string]float64{"error nack": 1})
+	b.expectSettled(t, map[string]float64{"abandoned nack": 1})
+}
+
+func TestSendersThatHangUpDoNotPauseTheTarget(t *testing.T) {
+	broken := handlerFunc(func(ctx context.Context, _ *backlog.Message) deliver.Verdict {
+		<-ctx.Done()
+		return deliver.Verdict{Result: deliver.Nack, Reason: deliver.Connection}
+	})
+	pushed(t, 1, broken, func(t *testing.T, b *bench) {
+		t.Helper()
+		b.gate.check = func(context.Context) error { return nil }
+		for i := range 20 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if o := b.Submit(ctx, numbered(i)); o.Fate != push.Failed {
+				t.Errorf("message %d: %+v", i, o)
+			}
+			cancel()
+		}
+		if err := b.gate.ready(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestNothingIsTakenBeforeTheFlowRuns(t *testing.T) {
