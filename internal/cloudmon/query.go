@@ -46,11 +46,12 @@ const (
 // how many the project had when it was last read whole; 0 means that nobody knows.
 func filters(q Query, known int) []string {
 	project := projectFilter(q)
-	if len(q.IDs) == 0 {
+	whole := known <= wasteful*len(q.IDs)
+	if len(q.IDs) == 0 || (len(q.IDs) > maxNames && whole) {
 		return []string{project}
 	}
 	chunks := chunk(q.IDs, maxFilter-len(project)-len(oneOf(q.Metric, nil)))
-	if len(chunks) > 1 && known <= wasteful*len(q.IDs) {
+	if len(chunks) > 1 && whole {
 		return []string{project}
 	}
 	list := make([]string, len(chunks))
@@ -99,14 +100,18 @@ func owner(m backlog.Metric) string {
 	return "subscription"
 }
 
-// quote writes a string literal of the filter language, in which a quote or backslash is escaped by a backslash. What
-// cannot be part of any name is left out: no literal may span lines.
+// quote writes a string literal of the filter language, in which a quote or backslash is escaped by a backslash. Control
+// characters, which cannot be part of any name, are left out: no literal may span lines.
 func quote(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
+	b := make([]byte, 0, len(s)+2)
+	b = append(b, '"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c >= ' ' && c != 0x7f:
+			b = append(b, c)
 		}
-		return r
-	}, s)
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+	}
+	return string(append(b, '"'))
 }

@@ -160,12 +160,7 @@ func split(t *testing.T, filter string) (skeleton string, literals []string) {
 	return out.String(), literals
 }
 
-// printable is what is left of a name without control characters, as the filter's encoding makes it.
+// printable is what is left of a name without control characters.
 func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, s)
+	return string(slices.DeleteFunc([]byte(s), func(c byte) bool { return c < ' ' || c == 0x7f }))
 }

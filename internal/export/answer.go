@@ -7,6 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"spillway/internal/backlog"
 	"spillway/internal/config"
 )
@@ -109,6 +112,8 @@ func (s *section) reason(c *column, r *row, j judged) backlog.Reason {
 		return backlog.ReasonMissing
 	case there == deleted:
 		return backlog.ReasonDeleted
+	case status.Code(c.failure) == codes.PermissionDenied:
+		return backlog.ReasonForbidden
 	case c.failure != nil:
 		return backlog.ReasonFailing
 	case c.answered.IsZero():
@@ -144,7 +149,7 @@ func (s *section) why(c *column, r *row, j judged, reason backlog.Reason) string
 		return s.misspelt(r.id)
 	case backlog.ReasonDeleted:
 		return "the subscription was deleted"
-	case backlog.ReasonFailing:
+	case backlog.ReasonFailing, backlog.ReasonForbidden:
 		return c.failure.Error()
 	case backlog.ReasonNotPolled:
 		return "Cloud Monitoring has not answered yet"

@@ -38,6 +38,7 @@ type App struct {
 	wants   *Wants
 	poller  *poller
 	figures *metrics
+	cluster *cluster
 }
 
 // New listens and puts the parts together; the options must be valid. Nothing runs before Run.
@@ -53,7 +54,9 @@ func New(opts Options, log *zap.Logger) (*App, error) {
 	}
 	a := &App{opts: opts, log: log, ln: ln, wants: NewWants()}
 	a.wants.Put("flags", named(subs))
-	a.assemble(defs, prometheus.NewRegistry())
+	if err := a.assemble(defs, prometheus.NewRegistry()); err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
 	return a, nil
 }
 
@@ -66,8 +69,11 @@ func named(subs []backlog.Subscription) []backlog.Want {
 }
 
 // assemble makes every part but the sources, which Run connects.
-func (a *App) assemble(defs []backlog.Definition, reg *prometheus.Registry) {
+func (a *App) assemble(defs []backlog.Definition, reg *prometheus.Registry) (err error) {
 	current, health := newCurrent(defs, a.opts.backlog().Metric), newHealth(a.opts.PollInterval, a.opts.limits())
+	if a.cluster, err = join(a.opts, current, a.wants, reg, a.log); err != nil {
+		return err
+	}
 	a.figures = newMetrics(reg)
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	router := httpserver.NewRouter(reg)
@@ -75,7 +81,7 @@ func (a *App) assemble(defs []backlog.Definition, reg *prometheus.Registry) {
 	router.HandleUncounted("/metrics", scrape(current, reg, time.Now, a.log))
 	router.HandleUncounted("/livez", httpserver.Health(health.live()))
 	router.HandleUncounted("/healthz", httpserver.Health(health.live()))
-	router.HandleUncounted("/readyz", httpserver.Health(health.ready()...))
+	router.HandleUncounted("/readyz", httpserver.Health(append(health.ready(), a.cluster.checks()...)...))
 	a.router = router
 	a.poller = &poller{
 		settings: settings{
@@ -84,6 +90,7 @@ func (a *App) assemble(defs []backlog.Definition, reg *prometheus.Registry) {
 		},
 		wants: a.wants, journal: func() *journal { return &journal{log: a.log, backlog: a.opts.backlog().Metric} },
 	}
+	return nil
 }
 
 // Addr returns the host:port that it listens at.
@@ -94,12 +101,13 @@ func (a *App) Addr() string { return a.ln.Addr().String() }
 func (a *App) Run(ctx context.Context) error {
 	samples, list, err := a.connect(ctx)
 	if err != nil {
-		_ = a.ln.Close() // nothing was served on it
+		_ = errors.Join(a.ln.Close(), a.cluster.close()) // nothing was served on them
 		return a.explain(ctx, err)
 	}
 	a.poller.source, a.poller.lister = &monitoring{client: samples, figures: a.figures}, &subscriptions{client: list}
 	group := lifecycle.New(a.log)
 	group.Add("http", httpDrain+time.Second, a.serve)
+	a.cluster.add(group)
 	group.Add("poll", pollStop, a.poller.run)
 	for _, project := range a.opts.Discover {
 		d := &discovery{

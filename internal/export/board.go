@@ -41,8 +41,8 @@ type row struct {
 	id    string
 	label string // subscription_id="offers"
 	cells []cell
-	// zero is when a subscription was last found to be idle, if that is to count as a backlog of 0.
-	zero backlog.Seen
+	// zero is when a subscription was last found to be idle, if that is to count as a backlog of 0; else nil.
+	zero *backlog.Seen
 	ever bool
 }
 
@@ -128,7 +128,7 @@ func (c *column) judge(r *row, now time.Time) judged {
 	case j.missing != "":
 		j.total, j.rate = backlog.Reading{}, 0
 	}
-	if j.total.State == backlog.Absent && j.missing == "" && !r.zero.At.IsZero() {
+	if j.total.State == backlog.Absent && j.missing == "" && r.zero != nil {
 		j.total = r.zero.Read(now, c.times.limits)
 		j.idle = j.total.State != backlog.Absent
 	}

@@ -11,8 +11,12 @@ import (
 // column returns what is known now for a board. idleAsZero counts those as 0 that are there and have been silent for long.
 func (h *history) column(project string, r listing, idleAsZero bool) *column {
 	c := &column{def: h.def, times: h.times, answered: h.answered, failure: h.failure}
-	owner := owner(h.def.Metric)
+	owner, tracks := owner(h.def.Metric), 0
+	for _, s := range h.subjects {
+		tracks += len(s.tracks)
+	}
 	c.rows = make([]row, 0, len(h.subjects))
+	cells := make([]cell, 0, tracks) // one piece of memory for all rows
 	for _, id := range slices.Sorted(maps.Keys(h.subjects)) {
 		s := h.subjects[id]
 		if s.label == "" {
@@ -21,7 +25,9 @@ func (h *history) column(project string, r listing, idleAsZero bool) *column {
 		if idleAsZero {
 			h.idle(id, s, r)
 		}
-		c.rows = append(c.rows, s.row(id, project, owner, h.def.Kind))
+		from := len(cells)
+		cells = s.cells(cells, id, project, owner, h.def.Kind)
+		c.rows = append(c.rows, row{id: id, label: s.label, zero: s.zero, ever: s.ever, cells: cells[from:len(cells):len(cells)]})
 	}
 	return c
 }
@@ -31,23 +37,24 @@ func (h *history) column(project string, r listing, idleAsZero bool) *column {
 func (h *history) idle(id string, s *subject, r listing) {
 	silent := h.def.Kind == backlog.Gauge && !h.def.Metric.OfTopic() && s.asked && len(s.tracks) == 0
 	if !silent {
-		s.zero = backlog.Seen{}
+		s.zero = nil
 		return
 	}
 	if h.failure == nil && r.find(id, s.ever) == exists && h.answered.Sub(r.at) <= h.times.memory {
-		s.zero = backlog.See(backlog.Sample{At: h.answered}, h.answered)
+		zero := backlog.See(backlog.Sample{At: h.answered}, h.answered)
+		s.zero = &zero
 	}
 }
 
-func (s *subject) row(id, project, owner string, kind backlog.Kind) row {
-	r := row{id: id, label: s.label, zero: s.zero, ever: s.ever, cells: make([]cell, len(s.tracks))}
-	for i, t := range s.tracks {
+// cells appends the subject's series.
+func (s *subject) cells(to []cell, id, project, owner string, kind backlog.Kind) []cell {
+	for _, t := range s.tracks {
 		if t.text == "" && len(t.labels) > 0 {
 			t.text = labelText(project, owner, id, t.labels)
 		}
-		r.cells[i] = cell{labels: t.labels, text: t.text, seen: t.seen, rate: t.rate(kind)}
+		to = append(to, cell{labels: t.labels, text: t.text, seen: t.seen, rate: t.rate(kind)})
 	}
-	return r
+	return to
 }
 
 // owner is the label that names what a metric belongs to.

@@ -32,20 +32,20 @@ func (e *exposition) family(name, kind, help string) {
 	e.pending = "# HELP " + name + " " + help + "\n# TYPE " + name + " " + kind + "\n"
 }
 
-// series begins a line: the name with the labels, which are one text or several to be joined.
+// series begins a line: the name with the labels, which are one text or several to be joined; empty ones are none. The
+// first must not be.
 func (e *exposition) series(name string, labels ...string) {
 	if e.pending != "" {
 		e.buf = append(e.buf, e.pending...)
 		e.pending = ""
 	}
 	e.buf = append(e.buf, name...)
-	for i, l := range labels {
-		if i == 0 {
-			e.buf = append(e.buf, '{')
-		} else {
-			e.buf = append(e.buf, ',')
+	sep := byte('{')
+	for _, l := range labels {
+		if l != "" {
+			e.buf = append(append(e.buf, sep), l...)
+			sep = ','
 		}
-		e.buf = append(e.buf, l...)
 	}
 	e.buf = append(e.buf, '}', ' ')
 }

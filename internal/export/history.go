@@ -44,7 +44,7 @@ type subject struct {
 	counted time.Time
 	asked   bool
 	ever    bool          // has had a sample
-	zero    backlog.Seen  // when it was last found to be idle, if that is to count as 0
+	zero    *backlog.Seen // when it was last found to be idle, if that is to count as 0; never changed once made
 	label   string        // as it is served
 	state   backlog.State // as last logged
 	known   bool          // whether state was ever logged

@@ -48,7 +48,10 @@ func (j *journal) polled(project string, histories map[backlog.Metric]*history, 
 
 // best is the state of the best of a subject's series.
 func (s *subject) best(h *history, now time.Time) backlog.State {
-	best := s.zero.Read(now, h.times.limits).State
+	best := backlog.Absent
+	if s.zero != nil {
+		best = s.zero.Read(now, h.times.limits).State
+	}
 	for _, t := range s.tracks {
 		best = max(best, t.seen.Read(now, h.times.limits).State)
 	}

@@ -44,7 +44,9 @@ type Options struct {
 	FreshFor, Hold time.Duration
 	// IdleAsZero reports 0 for a subscription that exists and has had no sample for an hour.
 	IdleAsZero bool
-	Logging    logging.Options
+	// Cluster is how autoscalers and their cluster meet the exporter.
+	Cluster ClusterOptions
+	Logging logging.Options
 }
 
 // DefaultOptions returns what holds unless a flag says otherwise. A sample is fresh for 4 minutes: 60 s between samples,
@@ -58,7 +60,7 @@ func DefaultOptions() Options {
 		},
 		BacklogMetric: globalBacklog,
 		PollInterval:  time.Minute, FreshFor: 4 * time.Minute, Hold: 5 * time.Minute,
-		Logging: logging.DefaultOptions(),
+		Cluster: defaultClusterOptions(), Logging: logging.DefaultOptions(),
 	}
 }
 
@@ -85,6 +87,7 @@ func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.Hold, "hold-for", o.Hold, "another name of --hold")
 	_ = fs.MarkHidden("hold-for") // it was registered just now
 	fs.BoolVar(&o.IdleAsZero, "idle-as-zero", o.IdleAsZero, "report 0 for a subscription that exists and has had no sample for an hour")
+	o.Cluster.registerFlags(fs)
 	o.Logging.RegisterFlags(fs)
 }
 

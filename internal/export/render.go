@@ -102,7 +102,7 @@ func reasons() []string {
 func (b *board) renderValues(e *exposition, d backlog.Definition, now time.Time) {
 	n, unit := namesOf(d, e.openMetrics), `unit="`+d.Unit+`"`
 	e.family(n.value, n.kind, d.Help)
-	b.each(d.Metric, func(s *section, c *column, r *row) { b.cells(e, s, c, r, now, n.value) })
+	b.each(d.Metric, func(s *section, c *column, r *row) { b.cells(e, s, c, r, now, n.value, "") })
 	e.family(strings.TrimSuffix(n.stackdriver, openMetricsSuffix(e, n)), n.kind, d.Help+" The name and labels are stackdriver_exporter's.")
 	b.each(d.Metric, func(s *section, c *column, r *row) { b.cells(e, s, c, r, now, n.stackdriver, unit) })
 	if n.total == "" {
@@ -124,8 +124,8 @@ func openMetricsSuffix(e *exposition, n names) string {
 	return ""
 }
 
-// cells writes the series of one row, with more labels behind their own.
-func (b *board) cells(e *exposition, s *section, c *column, r *row, now time.Time, name string, more ...string) {
+// cells writes the series of one row, with the label unit behind their own unless it is empty.
+func (b *board) cells(e *exposition, s *section, c *column, r *row, now time.Time, name, unit string) {
 	written := false
 	for i := range r.cells {
 		one := &r.cells[i]
@@ -134,21 +134,16 @@ func (b *board) cells(e *exposition, s *section, c *column, r *row, now time.Tim
 		}
 		written = true
 		if one.text == "" {
-			e.labelled(name, more, s.label, r.label)
+			e.series(name, s.label, r.label, unit)
 		} else {
-			e.labelled(name, more, one.text)
+			e.series(name, one.text, unit)
 		}
 		e.value(one.seen.Value)
 	}
-	if !written && !r.zero.At.IsZero() && !c.def.Metric.ByRegion() && r.zero.Read(now, c.times.limits).State != backlog.Absent {
-		e.labelled(name, more, s.label, r.label)
+	if !written && r.zero != nil && !c.def.Metric.ByRegion() && r.zero.Read(now, c.times.limits).State != backlog.Absent {
+		e.series(name, s.label, r.label, unit)
 		e.value(0)
 	}
-}
-
-// labelled is series with the labels in two parts.
-func (e *exposition) labelled(name string, more []string, labels ...string) {
-	e.series(name, append(labels, more...)...)
 }
 
 // renderStates writes how old each reading is and which state it is in.

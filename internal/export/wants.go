@@ -32,6 +32,14 @@ func (w *Wants) Put(source string, wants []backlog.Want) {
 	}
 }
 
+// said reports whether source has ever said what it wants.
+func (w *Wants) said(source string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, ever := w.sources[source]
+	return ever
+}
+
 // want is what one subscription is watched for, by all that ask for it.
 type want struct {
 	metrics []backlog.Metric // beyond those of every subscription; in order and once each
