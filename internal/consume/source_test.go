@@ -183,6 +183,22 @@ func TestTwoSubscriptionsOnTheCommandLineAreAnError(t *testing.T) {
 	}
 }
 
+func TestTheDocumentedFileIsTaken(t *testing.T) {
+	t.Setenv("GOOGLE_CLOUD_PROJECT", "")
+	doc, err := os.ReadFile("../../docs/worker.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(doc), "```yaml\n")
+	example, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("docs/worker.md has no example")
+	}
+	if o, err := load(t, example); err != nil || len(o.Flows) != 3 || o.Flows[1].Concurrency != 4 || o.Flows[2].Name != "orders-by-push" {
+		t.Errorf("%v: %+v", err, o.Flows)
+	}
+}
+
 // own are the flags that a file has no key for, and shared those that it has at its top alone.
 var (
 	own    = []string{"config"}

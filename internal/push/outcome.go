@@ -21,7 +21,7 @@ const (
 	Delayed
 	// Busy means that there was no room for the message.
 	Busy
-	// Stopping means that the worker takes no more messages.
+	// Stopping means that the flow takes no messages: it is about to start, or to end.
 	Stopping
 )
 
@@ -44,7 +44,7 @@ func answer(w http.ResponseWriter, o Outcome) {
 	case Busy:
 		retryLater(w, http.StatusTooManyRequests, busyRetry, "every handler is busy")
 	case Stopping:
-		retryLater(w, http.StatusServiceUnavailable, busyRetry, "the worker is stopping")
+		retryLater(w, http.StatusServiceUnavailable, busyRetry, "the flow takes no messages now")
 	case Failed:
 		http.Error(w, "the message was not handled", http.StatusInternalServerError)
 	default: // No fate is no acknowledgement.
