@@ -117,7 +117,7 @@ func TestDecode(t *testing.T) {
 			series: []*monitoringpb.TimeSeries{
 				labelled(map[string]string{"subscription_id": "other"}), labelled(map[string]string{"unit": "2"}),
 				labelled(map[string]string{"9th": "x"}), labelled(map[string]string{"a-b": "x"}), labelled(map[string]string{"": "x"}),
-				labelled(map[string]string{"__name__": "x"}), labelled(map[string]string{"region": strings.Repeat("x", maxLabel+1)}), labelled(many(maxLabels + 1)),
+				labelled(map[string]string{"__name__": "x"}), labelled(map[string]string{"region": strings.Repeat("x", maxLabel+1)}), labelled(manyLabels(maxLabels + 1)),
 			},
 			ignored: 8,
 		},
@@ -162,7 +162,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-func many(n int) map[string]string {
+func manyLabels(n int) map[string]string {
 	labels := map[string]string{}
 	for i := range n {
 		labels[fmt.Sprintf("label_%d", i)] = "x"
@@ -195,7 +195,7 @@ func TestATopicsMetricIsReadByTopic(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, one := range []*monitoringpb.TimeSeries{series(offers, at(-2, 5), at(-1, 6)), series(offers), valued(double(math.NaN())), ended(nil), labelled(many(2))} {
+	for _, one := range []*monitoringpb.TimeSeries{series(offers, at(-2, 5), at(-1, 6)), series(offers), valued(double(math.NaN())), ended(nil), labelled(manyLabels(2))} {
 		wire, err := proto.Marshal(&monitoringpb.ListTimeSeriesResponse{TimeSeries: []*monitoringpb.TimeSeries{one}})
 		if err != nil {
 			f.Fatal(err)

@@ -23,11 +23,13 @@ const (
 	quotaPause = 6
 	// defaultBudget is for a context without a deadline.
 	defaultBudget = 30 * time.Second
-	// pageSize is in points. The service gives up to 100,000, which take some 300 MB of memory until they are decoded; these
-	// take 30 at most.
-	pageSize = 10_000
-	// maxPages ends an answer that does not end by itself: 5 million points.
-	maxPages = 500
+	// pageSize is in points: one page for 1,000 subscriptions. The service gives up to 100,000, which take some 300 MB of
+	// memory until they are decoded; these take 30 at most. Whoever wants more than many subscriptions gets several pages
+	// anyway, and smaller ones: four metrics are read at once.
+	pageSize, smallPage = 10_000, 4_000
+	many                = 2_000
+	// maxPages ends an answer that does not end by itself: 4 million points.
+	maxPages = 1_000
 )
 
 // errEndless is for a server that keeps giving page tokens. Asking it again would not help.
@@ -80,7 +82,7 @@ func (c *Client) attempt(ctx context.Context, q Query, filter string, decoder *d
 		Filter:   filter,
 		Interval: &monitoringpb.TimeInterval{StartTime: timestamppb.New(q.Since), EndTime: timestamppb.New(q.Until)},
 		View:     monitoringpb.ListTimeSeriesRequest_FULL,
-		PageSize: pageSize,
+		PageSize: pageOf(q),
 	})
 	for range maxPages {
 		begin := time.Now()
@@ -101,6 +103,13 @@ func (c *Client) attempt(ctx context.Context, q Query, filter string, decoder *d
 		}
 	}
 	return errEndless
+}
+
+func pageOf(q Query) int32 {
+	if len(q.IDs) > many {
+		return smallPage
+	}
+	return pageSize
 }
 
 func callCode(q Query, err error) codes.Code {
