@@ -18,7 +18,8 @@ const (
 	downInRow      = 10
 	downQuiet      = 500 * time.Millisecond
 	// failingMessages messages in a row that end with another 5xx or a time-out put it to the trial. There the next one opens
-	// it when nothing has worked for failingQuiet, or when it failed before, or when it is the manyFailing-th.
+	// it when nothing has worked for failingQuiet, when it failed before, when it is the manyFailing-th, or when the breaker was
+	// open before.
 	failingMessages = 10
 	manyFailing     = 100
 	failingQuiet    = 2 * time.Second
@@ -91,6 +92,7 @@ type breaker struct {
 	last                  time.Time // when it did
 	gone, broken, failing []string  // message IDs
 
+	outage  bool          // it has been open since it was last closed
 	refused bool          // opened because nothing can connect: a connection is all that was missing
 	backoff time.Duration // before the next check
 	due     time.Time     // when the target is checked next, while it is opened
@@ -134,13 +136,16 @@ func (b *breaker) note(now time.Time, o outcome, id string, attempt int, why str
 	}
 }
 
-// noteLate takes in the end of a message that was let through in an earlier phase: only what is beyond doubt counts.
-func (b *breaker) noteLate(now time.Time, o outcome, why string) {
+// noteLate takes in the end of a message that was let through in an earlier phase: only what is beyond doubt counts. Failures
+// that belong to those which led to the trial are remembered: the same message need not be tried again to see it fail.
+func (b *breaker) noteLate(now time.Time, o outcome, id, why string) {
 	switch {
 	case o == alive:
 		b.worked(now)
 	case o == unreachable && b.phase != opened:
 		b.open(now, true, why)
+	case o == failing && b.phase == trial && len(b.failing) < manyFailing:
+		add(&b.failing, id)
 	}
 }
 
@@ -163,7 +168,7 @@ func (b *breaker) worked(now time.Time) {
 }
 
 func (b *breaker) close() {
-	b.phase, b.cause, b.refused, b.backoff, b.rounds = closed, "", false, firstBackoff, 0
+	b.phase, b.cause, b.outage, b.refused, b.backoff, b.rounds = closed, "", false, false, firstBackoff, 0
 	b.forget()
 }
 
@@ -183,7 +188,7 @@ func (b *breaker) judgeDown(now time.Time, again bool, why string) {
 // says that the same message failed before.
 func (b *breaker) judgeFailing(now time.Time, again bool, why string) {
 	switch {
-	case b.phase == trial && (again || now.Sub(b.last) >= failingQuiet || len(b.failing) >= manyFailing):
+	case b.phase == trial && (b.outage || again || now.Sub(b.last) >= failingQuiet || len(b.failing) >= manyFailing):
 		b.open(now, false, why)
 	case b.phase == closed && len(b.failing) >= failingMessages:
 		b.phase, b.cause = trial, why
@@ -195,7 +200,7 @@ func (b *breaker) open(now time.Time, refused bool, why string) {
 	if b.phase == trial {
 		b.backoff = min(2*b.backoff, longestBackoff)
 	}
-	b.phase, b.cause, b.refused, b.due = opened, why, refused, now.Add(b.backoff)
+	b.phase, b.cause, b.outage, b.refused, b.due = opened, why, true, refused, now.Add(b.backoff)
 	b.forget()
 }
 

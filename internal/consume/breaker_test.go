@@ -277,7 +277,7 @@ func TestMessagesOfAnEarlierPhase(t *testing.T) {
 	}
 	t.Run("one that works closes", func(t *testing.T) {
 		s := open(t)
-		s.b.noteLate(epoch.Add(2*time.Minute), alive, "")
+		s.b.noteLate(epoch.Add(2*time.Minute), alive, "late", "")
 		s.expect(2*time.Minute, closed)
 	})
 	t.Run("a failure counts for nothing", func(t *testing.T) {
@@ -285,18 +285,25 @@ func TestMessagesOfAnEarlierPhase(t *testing.T) {
 			s := open(t)
 			s.check(2*time.Minute, nil, trial)
 			for range 100 {
-				s.b.noteLate(epoch.Add(2*time.Minute), o, "")
+				s.b.noteLate(epoch.Add(2*time.Minute), o, "late", "")
 			}
 			s.expect(2*time.Minute, trial)
 		}
 	})
 	t.Run("a connection that cannot be made opens again", func(t *testing.T) {
 		s := open(t)
-		s.b.noteLate(epoch.Add(90*time.Second), unreachable, "")
+		s.b.noteLate(epoch.Add(90*time.Second), unreachable, "late", "")
 		s.expectCheck(time.Minute + firstBackoff) // It is open already.
 		s.check(2*time.Minute, nil, trial)
-		s.b.noteLate(epoch.Add(2*time.Minute), unreachable, "")
+		s.b.noteLate(epoch.Add(2*time.Minute), unreachable, "late", "")
 		s.expect(2*time.Minute, opened)
+	})
+	t.Run("one that failed need not fail again in the trial", func(t *testing.T) {
+		s := newStory(t, false)
+		s.at(0, failingMessages, failing, trial)
+		s.b.noteLate(epoch, failing, "late", "")
+		s.one(0, failing, "another", 1, trial)
+		s.one(0, failing, "late", 1, opened)
 	})
 	t.Run("a check that ends late changes nothing", func(t *testing.T) {
 		s := newStory(t, false)

@@ -135,7 +135,7 @@ func (f *flow) deliver(working context.Context, d *pull.Delivery) pull.Fate {
 	f.slots.give()
 	switch {
 	case !tried:
-		f.metrics.holds.givenBack.Inc()
+		f.gate.holds.givenBack.Inc()
 		return pull.Nacked
 	case stuck:
 		return pull.Open // It was decided when the handler was given up.
@@ -143,20 +143,28 @@ func (f *flow) deliver(working context.Context, d *pull.Delivery) pull.Fate {
 	return f.settle(working, d, verdict)
 }
 
-// manyTries bounds how often a message may find that there is no target, after the gate said that there is one.
-const manyTries = 10
+const (
+	// manyTries bounds how often a message is tried on a target that turns out to be away.
+	manyTries = 10
+	// manySeen bounds how many of these tries the target may have seen: it is by delivery attempts that poison is recognised.
+	manySeen = 3
+)
 
-// try gives a message to the handler when gate and rate let it, and again as long as nobody has seen it: that costs no
+// try gives a message to the handler when gate and rate let it, and again when the target turns out to be away: that costs no
 // delivery attempt. It reports false when the message was given to nobody.
 func (f *flow) try(working context.Context, d *pull.Delivery) (v deliver.Verdict, stuck, tried bool) {
-	for n := range manyTries {
-		p, ok := f.pass(working, d)
+	for n, seen := 0, 0; n < manyTries; n++ {
+		p, ok := f.pass(working, d, n)
 		if !ok {
 			return v, false, tried
 		}
-		v, stuck = f.handle(working, d, p, n > 0)
+		var doubt bool
+		v, stuck, doubt = f.handle(working, d, p, n > 0)
 		tried = true
-		if stuck || !v.Unsent {
+		if !v.Unsent {
+			seen++
+		}
+		if stuck || !v.Unsent && (!doubt || seen == manySeen || !f.gate.suspend(working)) {
 			break
 		}
 	}
@@ -164,9 +172,9 @@ func (f *flow) try(working context.Context, d *pull.Delivery) (v deliver.Verdict
 }
 
 // pass waits until the gate and the rate let a message through.
-func (f *flow) pass(working context.Context, d *pull.Delivery) (pass, bool) {
+func (f *flow) pass(working context.Context, d *pull.Delivery, tries int) (pass, bool) {
 	for {
-		p, ok := f.gate.enter(working)
+		p, ok := f.gate.enter(working, tries)
 		if !ok || f.rate == nil {
 			return p, ok
 		}
@@ -181,8 +189,8 @@ func (f *flow) pass(working context.Context, d *pull.Delivery) (pass, bool) {
 }
 
 // handle runs the handler on a slot that is held; again says that the message has been counted. It reports whether the handler
-// was given up meanwhile.
-func (f *flow) handle(working context.Context, d *pull.Delivery, p pass, again bool) (verdict deliver.Verdict, stuck bool) {
+// was given up meanwhile, and whether a nack is in doubt.
+func (f *flow) handle(working context.Context, d *pull.Delivery, p pass, again bool) (verdict deliver.Verdict, stuck, doubt bool) {
 	begin := time.Now()
 	if !again {
 		f.arrived(&d.Message, begin)
@@ -191,7 +199,7 @@ func (f *flow) handle(working context.Context, d *pull.Delivery, p pass, again b
 }
 
 // finish runs the handler under its call, which began at begin.
-func (f *flow) finish(working context.Context, ctx *call, d *pull.Delivery, p pass, begin time.Time) (verdict deliver.Verdict, stuck bool) {
+func (f *flow) finish(working context.Context, ctx *call, d *pull.Delivery, p pass, begin time.Time) (verdict deliver.Verdict, stuck, doubt bool) {
 	verdict = f.guarded(ctx, &d.Message) //nolint:contextcheck // The call is derived from working.
 	switch {
 	case verdict.Result != deliver.Nack:
@@ -202,9 +210,9 @@ func (f *flow) finish(working context.Context, ctx *call, d *pull.Delivery, p pa
 	}
 	end := time.Now()
 	stuck = f.watch.end(ctx, end)
-	f.gate.leave(p, d, verdict, end)
+	doubt = f.gate.leave(p, d, verdict, end)
 	f.metrics.took(verdict.Result, end.Sub(begin))
-	return verdict, stuck
+	return verdict, stuck, doubt
 }
 
 // arrived counts a message on its way to the handler.

@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 // script lends the messages 1 to n at once and waits, as a receiver must, until all are settled.
 type script struct {
 	n     int
+	fresh bool // every message is at its first delivery attempt; otherwise at that of its ID
 	mu    sync.Mutex
 	acked map[string]bool // by message ID; absent while not settled
 }
@@ -46,7 +47,11 @@ func (s *script) Run(ctx, _ context.Context, handle func(*pull.Delivery) pull.Fa
 			s.mu.Unlock()
 			open.Done()
 		}
-		d := pull.NewDelivery(backlog.Message{ID: id, Data: []byte("x"), PublishTime: time.Now(), DeliveryAttempt: i + 1}, settle)
+		attempt := i + 1
+		if s.fresh {
+			attempt = 1
+		}
+		d := pull.NewDelivery(backlog.Message{ID: id, Data: []byte("x"), PublishTime: time.Now(), DeliveryAttempt: attempt}, settle)
 		calls.Go(func() { d.Settle(handle(d)) })
 	}
 	<-ctx.Done()

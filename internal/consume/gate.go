@@ -35,15 +35,16 @@ type gate struct {
 
 	mu      sync.Mutex
 	breaker *breaker
-	busy    bool          // the one message of the trial is under way
-	held    int           // messages that wait
-	round   int           // how often what was held has been given back
-	until   time.Time     // when what is held is given back; zero while nothing is
-	stale   bool          // what comes now was received before that: it goes back at once
-	left    time.Time     // when the breaker was last closed
-	changed chan struct{} // closed and made anew whenever those who wait have to look again
-	wake    chan struct{} // capacity 1: run has to look again
-	paused  bool          // what was last told to receiving
+	busy    bool               // the one message of the trial is under way
+	held    int                // messages that wait
+	tries   [manyTries + 1]int // the same, by how often they have been tried
+	round   int                // how often what was held has been given back
+	until   time.Time          // when what is held is given back; zero while nothing is
+	stale   bool               // what comes now was received before that: it goes back at once
+	left    time.Time          // when the breaker was last closed
+	changed chan struct{}      // closed and made anew whenever those who wait have to look again
+	wake    chan struct{}      // capacity 1: run has to look again
+	paused  bool               // what was last told to receiving
 }
 
 // newGate completes a gate of which what is to be given is set.
@@ -65,43 +66,63 @@ type pass struct {
 	trial bool
 }
 
-// enter waits until a message may be handled. It reports false when the message is to be given back instead: it was held too
-// long, or working is done.
-func (g *gate) enter(working context.Context) (pass, bool) {
+// enter waits until a message may be handled that has been tried so often before. It reports false when the message is to be
+// given back instead: it was held too long, or working is done.
+func (g *gate) enter(working context.Context, tries int) (pass, bool) {
 	if state := g.state.Load(); state&1 == 1 {
 		return pass{state: state}, true
 	}
-	return g.wait(working)
+	return g.wait(working, min(tries, manyTries))
 }
 
 // open says whether a pass is still good: a message that waited for something else meanwhile may have to wait here again.
 func (g *gate) open(p pass) bool { return p.trial || g.state.Load() == p.state }
 
-func (g *gate) wait(working context.Context) (p pass, ok bool) {
+func (g *gate) wait(working context.Context, tries int) (p pass, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.count(1)
-	defer g.count(-1)
+	g.count(tries, 1)
+	defer g.count(tries, -1)
 	for round := g.round; ; {
-		if p, ok := g.let(); ok {
-			return p, true
+		if g.first(tries) {
+			if p, ok := g.let(); ok {
+				return p, true
+			}
 		}
 		if g.round != round || g.stale || working.Err() != nil {
 			return pass{}, false
 		}
-		changed := g.changed
-		g.mu.Unlock()
-		select {
-		case <-changed:
-		case <-working.Done():
-		}
-		g.mu.Lock()
+		g.waitForChange(working, nil)
 	}
 }
 
+// waitForChange waits until there is something to look at again, or for either of the two. The lock is held, but meanwhile.
+func (g *gate) waitForChange(working context.Context, over <-chan time.Time) {
+	changed := g.changed
+	g.mu.Unlock()
+	defer g.mu.Lock()
+	select {
+	case <-changed:
+	case <-working.Done():
+	case <-over:
+	}
+}
+
+// first says whether none waits that has been tried less often: a message that fails by itself must not be the only one that is
+// tried. The lock is held.
+func (g *gate) first(tries int) bool {
+	for _, n := range g.tries[:tries] {
+		if n > 0 {
+			return g.breaker.phase != trial
+		}
+	}
+	return true
+}
+
 // count notes a message that begins or ceases to wait. The lock is held.
-func (g *gate) count(n int) {
+func (g *gate) count(tries, n int) {
 	g.held += n
+	g.tries[tries] += n
 	g.slots.rest(n)
 	g.holds.target.Set(float64(g.held))
 	switch {
@@ -134,15 +155,16 @@ func (g *gate) let() (pass, bool) {
 	return p, true
 }
 
-// leave notes at now what became of the message that had the pass.
-func (g *gate) leave(p pass, d *pull.Delivery, v deliver.Verdict, now time.Time) {
+// leave notes at now what became of the message that had the pass. It reports whether a nack is in doubt: the target may be
+// away, and suspend will tell.
+func (g *gate) leave(p pass, d *pull.Delivery, v deliver.Verdict, now time.Time) (doubt bool) {
 	if g.check == nil {
-		return
+		return false
 	}
 	o := outcomeOf(v)
 	if o == alive && !p.trial && g.calm.Load() {
 		g.alive.Store(int64(now.Sub(g.began)))
-		return
+		return false
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -157,20 +179,57 @@ func (g *gate) leave(p pass, d *pull.Delivery, v deliver.Verdict, now time.Time)
 	if p.state == g.state.Load() {
 		g.breaker.note(now, o, d.ID, d.DeliveryAttempt, string(v.Reason)+": "+v.Detail)
 	} else {
-		g.breaker.noteLate(now, o, string(v.Reason)+": "+v.Detail)
+		g.breaker.noteLate(now, o, d.ID, string(v.Reason)+": "+v.Detail)
 	}
 	if before == closed && g.breaker.phase != closed {
 		g.holds.pauses.WithLabelValues(string(v.Reason)).Inc()
 	}
 	g.publish(before)
+	if v.Result != deliver.Nack {
+		return false
+	}
+	switch g.breaker.says(o, d.ID, d.DeliveryAttempt) {
+	case gone, failing:
+		return true
+	case broken: // What broke its connection may break the target: it is tried again only where others failed too.
+		return before != closed || g.breaker.phase != closed
+	case neutral, alive, unreachable:
+	}
+	return false
+}
+
+// suspend waits until it is known what a message's failure says. It reports true when the target is away, and the message is to
+// be held and tried again; false when it failed by itself, as others work or nothing was decided in time.
+func (g *gate) suspend(working context.Context) bool {
+	g.slots.rest(1)
+	defer g.slots.rest(-1)
+	timer := time.NewTimer(suspense)
+	defer timer.Stop()
+	for end := time.Now().Add(suspense); ; {
+		g.mu.Lock()
+		decided := g.breaker.phase != closed || g.breaker.calm()
+		if !decided && working.Err() == nil && time.Now().Before(end) {
+			g.waitForChange(working, timer.C)
+			g.mu.Unlock()
+			continue
+		}
+		away := g.breaker.phase != closed
+		g.mu.Unlock()
+		return away && working.Err() == nil
+	}
 }
 
 // publish makes it known when the breaker's phase is not what it was before. The lock is held.
 func (g *gate) publish(before phase) {
-	g.calm.Store(g.breaker.calm())
+	calm := g.breaker.calm()
 	if g.breaker.phase == before {
+		if calm && !g.calm.Swap(calm) {
+			g.lookAgain() // Those in suspense failed by themselves.
+		}
+		g.calm.Store(calm)
 		return
 	}
+	g.calm.Store(calm)
 	g.show()
 	g.lookAgain()
 	g.tell(before)
@@ -239,6 +298,9 @@ func (g *gate) run(ctx context.Context) {
 		timer.Reset(next)
 	}
 }
+
+// suspense is how long a message that failed waits for what others say.
+const suspense = time.Second
 
 // idle is how long run waits when nothing is to be done; it is woken before.
 const idle = time.Minute

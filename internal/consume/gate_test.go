@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -111,7 +112,7 @@ func (b *gateBench) arrive(n int) []*arrival {
 		all[i] = &arrival{done: make(chan struct{})}
 		go func() {
 			defer close(all[i].done)
-			all[i].pass, all[i].ok = b.enter(b.working)
+			all[i].pass, all[i].ok = b.enter(b.working, 0)
 		}()
 	}
 	synctest.Wait()
@@ -153,7 +154,7 @@ func (b *gateBench) end(p pass, reason deliver.Reason) {
 }
 
 func (b *gateBench) fail(reason deliver.Reason, n int) {
-	p, _ := b.enter(b.working)
+	p, _ := b.enter(b.working, 0)
 	for range n {
 		b.end(p, reason)
 	}
@@ -335,7 +336,7 @@ func TestAPassThatIsNotUsedLetsTheNextOneTry(t *testing.T) {
 func TestAPassIsGoodUntilThePhaseChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := startGate(t)
-		p, _ := b.enter(b.working)
+		p, _ := b.enter(b.working, 0)
 		if !b.open(p) {
 			t.Error("a new pass is no good")
 		}
@@ -356,7 +357,7 @@ func TestASuccessIsNotedWithoutTheLock(t *testing.T) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		for range 100 {
-			p, ok := b.enter(b.working)
+			p, ok := b.enter(b.working, 0)
 			if !ok || !b.open(p) {
 				t.Fatal("an open gate is closed")
 			}
@@ -369,7 +370,7 @@ func TestALateSuccessCountsFromItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := startGate(t)
 		time.Sleep(time.Minute)
-		p, _ := b.enter(b.working)
+		p, _ := b.enter(b.working, 0)
 		b.end(p, deliver.OK)
 		b.fail(deliver.Unavailable, 9) // Just after a success it takes ten.
 		if b.breaker.phase != closed {
@@ -386,7 +387,7 @@ func TestAGateWithoutACheckIsAlwaysOpen(t *testing.T) {
 	g := newTestGate(nil, func(bool) { t.Error("receiving was paused") })
 	g.run(t.Context())
 	for range 100 {
-		p, ok := g.enter(t.Context())
+		p, ok := g.enter(t.Context(), 0)
 		if !ok {
 			t.Fatal("it is closed")
 		}
@@ -404,11 +405,132 @@ func BenchmarkGate(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			p, ok := g.enter(b.Context())
+			p, ok := g.enter(b.Context(), 0)
 			if !ok || !g.open(p) {
 				b.Fatal("closed")
 			}
 			g.leave(p, d, v, now)
+		}
+	})
+}
+
+func TestAFailureIsInDoubtUntilOthersTell(t *testing.T) {
+	suspend := func(b *gateBench, reason deliver.Reason) <-chan bool {
+		p, _ := b.enter(b.working, 0)
+		b.ended++
+		doubt := b.leave(p, message("m"+strconv.Itoa(b.ended)), deliver.Verdict{Result: deliver.Nack, Reason: reason}, time.Now())
+		again := make(chan bool, 1)
+		if !doubt {
+			again <- false
+			return again
+		}
+		go func() { again <- b.suspend(b.working) }()
+		synctest.Wait()
+		return again
+	}
+	decided := func(again <-chan bool) string {
+		synctest.Wait()
+		select {
+		case yes := <-again:
+			if yes {
+				return "again"
+			}
+			return "nack"
+		default:
+			return "in doubt"
+		}
+	}
+	expect := func(t *testing.T, what string, again <-chan bool, want string) {
+		t.Helper()
+		if got := decided(again); got != want {
+			t.Errorf("%s: %s, want %s", what, got, want)
+		}
+	}
+	t.Run("another one works", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := startGate(t)
+			again := suspend(b, deliver.Status5xx)
+			if b.slots.held() != -1 { // It has no slot here.
+				t.Error("a message in suspense is in flight")
+			}
+			if got := decided(again); got != "in doubt" {
+				t.Errorf("at once: %s", got)
+			}
+			again = suspend(b, deliver.Status5xx)
+			b.fail(deliver.OK, 1)
+			expect(t, "after a success", again, "nack")
+		})
+	})
+	t.Run("nobody tells", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := startGate(t)
+			again := suspend(b, deliver.Unavailable)
+			time.Sleep(suspense)
+			expect(t, "after its time", again, "nack")
+		})
+	})
+	t.Run("others fail too", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := startGate(t)
+			var all []<-chan bool
+			for range downInRow {
+				all = append(all, suspend(b, deliver.Unavailable))
+			}
+			for _, again := range all {
+				expect(t, "with the breaker open", again, "again")
+			}
+		})
+	})
+	t.Run("a broken connection alone may be the message's doing", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := startGate(t)
+			expect(t, "at once", suspend(b, deliver.Connection), "nack")
+		})
+	})
+	t.Run("a stop", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := startGate(t)
+			again := suspend(b, deliver.Unavailable)
+			b.stop()
+			expect(t, "after the end of working", again, "nack")
+		})
+	})
+	t.Run("an answer that is no failure of the target", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := startGate(t)
+			for _, reason := range []deliver.Reason{deliver.Status4xx, deliver.Panic, deliver.Error, deliver.Shutdown} {
+				expect(t, string(reason), suspend(b, reason), "nack")
+			}
+		})
+	})
+}
+
+func TestTheLeastTriedIsTriedFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startGate(t)
+		time.Sleep(time.Minute)
+		b.fail(deliver.Unavailable, 2)
+		var order []int
+		var mu sync.Mutex
+		for _, tries := range []int{3, 1, 0, 2, manyTries + 5} {
+			go func() {
+				p, ok := b.enter(b.working, tries)
+				if !ok {
+					return
+				}
+				mu.Lock()
+				order = append(order, tries)
+				mu.Unlock()
+				b.forgo(p, message("m"))
+			}()
+		}
+		synctest.Wait()
+		time.Sleep(firstBackoff)
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		if diff := cmp.Diff([]int{0, 1, 2, 3, manyTries + 5}, order); diff != "" {
+			t.Error(diff)
 		}
 	})
 }

@@ -115,7 +115,7 @@ func (f *flow) attendTo(ctx, working context.Context, d *pull.Delivery, p pass) 
 	f.arrived(&d.Message, begin)
 	call := f.watch.begin(working, d, begin)
 	stop := context.AfterFunc(ctx, func() { call.cancel(&context.Canceled) })
-	verdict, stuck := f.finish(working, call, d, p, begin)
+	verdict, stuck, _ := f.finish(working, call, d, p, begin)
 	stop()
 	f.slots.give()
 	if stuck {
