@@ -233,12 +233,31 @@ const badNumber = -2
 
 // nextField reads the field at the start of b and returns how long it is; a negative length is an error of protowire.
 func nextField(b []byte) (field, int) {
-	// Nearly every field is short: one byte of tag, one of length.
-	if len(b) >= 2 && b[0] >= 8 && b[0] < 0x80 && b[0]&7 == byte(protowire.BytesType) && b[1] < 0x80 {
-		if end := 2 + int(b[1]); end <= len(b) {
-			return field{id: protowire.Number(b[0] >> 3), kind: protowire.BytesType, bytes: b[2:end:end]}, end
+	// Nearly every field is length-delimited with one byte of tag, and of up to three bytes of length.
+	if len(b) >= 2 && b[0] >= 8 && b[0] < 0x80 && b[0]&7 == byte(protowire.BytesType) {
+		if size, begin := shortSize(b); begin > 0 && size <= len(b)-begin {
+			end := begin + size
+			return field{id: protowire.Number(b[0] >> 3), kind: protowire.BytesType, bytes: b[begin:end:end]}, end
 		}
 	}
+	return anyField(b)
+}
+
+// shortSize reads the length that follows a tag of one byte, and returns where the payload begins; 0 if it does not do.
+func shortSize(b []byte) (size, begin int) {
+	switch {
+	case b[1] < 0x80:
+		return int(b[1]), 2
+	case len(b) > 2 && b[2] < 0x80:
+		return int(b[1]&0x7f) | int(b[2])<<7, 3
+	case len(b) > 3 && b[3] < 0x80:
+		return int(b[1]&0x7f) | int(b[2]&0x7f)<<7 | int(b[3])<<14, 4
+	}
+	return 0, 0
+}
+
+// anyField is nextField for every field there is.
+func anyField(b []byte) (field, int) {
 	id, kind, tag := protowire.ConsumeTag(b)
 	if tag < 0 {
 		return field{}, tag
