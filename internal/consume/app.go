@@ -19,6 +19,7 @@ import (
 	"spillway/internal/idtoken"
 	"spillway/internal/lifecycle"
 	"spillway/internal/pull"
+	"spillway/internal/tracing"
 )
 
 const (
@@ -42,7 +43,8 @@ type App struct {
 	admin    net.Listener // nil without
 	registry *prometheus.Registry
 	lanes    []*lane
-	keys     *idtoken.Keys // nil when no token is asked for
+	keys     *idtoken.Keys    // nil when no token is asked for
+	tracing  *tracing.Tracing // nil when it is off
 	draining atomic.Bool
 	log      *zap.Logger
 }
@@ -60,6 +62,9 @@ func New(ctx context.Context, opts Options, log *zap.Logger) (_ *App, err error)
 		return nil, err
 	}
 	if err := pull.CheckEmulator(ctx); err != nil {
+		return nil, err
+	}
+	if a.tracing, err = tracing.New(ctx, "spillway-worker", log.Named("tracing")); err != nil {
 		return nil, err
 	}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -147,6 +152,9 @@ func (a *App) Run(ctx context.Context) error {
 	if a.keys != nil {
 		group.Add("push keys", time.Second, a.keys.Run)
 	}
+	if a.tracing != nil {
+		group.Add("tracing", tracing.CloseLimit+time.Second, a.tracing.Run)
+	}
 	group.Add("flows", a.opts.DrainLimit+ackFlush, a.runLanes)
 	return group.Run(ctx)
 }
@@ -187,6 +195,7 @@ func (a *App) runLanes(ctx context.Context) error {
 // close releases what New made. It may be called with half of it.
 func (a *App) close() error {
 	var errs []error
+	a.tracing.Close()
 	for _, ln := range []net.Listener{a.listener, a.admin} {
 		if ln == nil {
 			continue

@@ -41,7 +41,8 @@ type flow struct {
 	watch    *watch
 	inlet    inlet
 	gate     *gate
-	rate     *rate // nil without a limit
+	rate     *rate  // nil without a limit
+	spans    *spans // nil without tracing
 	metrics  *metrics
 	log      *zap.Logger
 	rarely   *zap.Logger // log, once a minute
@@ -195,7 +196,7 @@ func (f *flow) handle(working context.Context, d *pull.Delivery, p pass, again b
 	if !again {
 		f.arrived(&d.Message, begin)
 	}
-	return f.finish(working, f.watch.begin(working, d, begin), d, p, begin)
+	return f.finish(working, f.watch.begin(f.spans.begin(working, nil, &d.Message), d, begin), d, p, begin)
 }
 
 // finish runs the handler under its call, which began at begin.
@@ -212,6 +213,7 @@ func (f *flow) finish(working context.Context, ctx *call, d *pull.Delivery, p pa
 	stuck = f.watch.end(ctx, end)
 	doubt = f.gate.leave(p, d, verdict, end)
 	f.metrics.took(verdict.Result, end.Sub(begin))
+	f.spans.end(ctx, verdict) //nolint:contextcheck // The call is derived from working.
 	return verdict, stuck, doubt
 }
 

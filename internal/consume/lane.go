@@ -15,6 +15,7 @@ import (
 	"spillway/internal/idtoken"
 	"spillway/internal/pull"
 	"spillway/internal/push"
+	"spillway/internal/tracing"
 )
 
 // lane is one flow with everything that it has for itself.
@@ -68,13 +69,14 @@ func (l *lane) open(ctx context.Context, a *App, m *pull.Metrics) (err error) {
 }
 
 func (l *lane) newFlow(a *App) *flow {
-	slots, handler := newSlots(l.opts.Concurrency), l.handler()
+	slots, handler := newSlots(l.opts.Concurrency), l.handler(a.tracing)
 	m := newMetrics(a.registry, l.sub.ID, slots, l.leased())
 	log := a.log.Named("flow").With(zap.Stringer("subscription", l.sub))
 	f := &flow{
 		gate: l.newGate(slots, m, log), rate: newRate(l.opts.MaxRate, slots, m.holds.rate),
 		handler: handler, drain: a.opts.DrainLimit,
 		slots: slots, lot: newLot(allowance(l.opts.Concurrency), m.parked),
+		spans: newSpans(a.tracing, l.sub),
 		watch: &watch{limit: l.opts.HandlerTimeout, stuck: m.stuck}, metrics: m, log: log, rarely: sampled(log),
 	}
 	if l.source != nil {
@@ -107,7 +109,7 @@ func (l *lane) newGate(s *slots, m *metrics, log *zap.Logger) *gate {
 	return newGate(&gate{check: check, pause: pause, hold: l.opts.LeaseExtension, slots: s, holds: &m.holds, log: log})
 }
 
-func (l *lane) handler() deliver.Handler {
+func (l *lane) handler(t *tracing.Tracing) deliver.Handler {
 	switch l.opts.Handler {
 	case "discard":
 		return deliver.Discard{}
@@ -115,7 +117,7 @@ func (l *lane) handler() deliver.Handler {
 		return l.opts.Work
 	}
 	endpoint, _ := parseTarget(l.opts.Target)
-	opts := deliver.TargetOptions{URL: endpoint, Format: l.opts.Format, Subscription: l.sub, EventSource: l.opts.EventSource, Concurrency: l.opts.Concurrency}
+	opts := deliver.TargetOptions{URL: endpoint, Format: l.opts.Format, Subscription: l.sub, EventSource: l.opts.EventSource, Concurrency: l.opts.Concurrency, Tracing: t}
 	if l.opts.TargetHealth != "" {
 		opts.Health, _ = parseTarget(l.opts.TargetHealth)
 	}

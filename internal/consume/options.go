@@ -9,6 +9,7 @@ import (
 	"spillway/internal/config"
 	"spillway/internal/idtoken"
 	"spillway/internal/logging"
+	"spillway/internal/tracing"
 )
 
 // Options configures the worker. DefaultOptions gives what is shipped; RegisterFlags, Load and Validate follow in this order.
@@ -82,6 +83,7 @@ func (o *Options) Validate() error {
 	}
 	o.validatePush(flows, &process)
 	o.source.rename(&process, top, &all)
+	tracing.Validate(&all)
 	o.unique(flows, &all)
 	return all.Err()
 }

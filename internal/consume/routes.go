@@ -32,7 +32,7 @@ func (a *App) pushes() http.Handler {
 			endpoints[l.name] = l.endpoint(a.keys)
 		}
 	}
-	return push.NewHandler(endpoints, int64(a.window), time.Now, a.log.Named("push"))
+	return a.tracing.Requests(push.NewHandler(endpoints, int64(a.window), time.Now, a.log.Named("push")))
 }
 
 // readiness holds for every required flow.

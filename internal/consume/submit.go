@@ -113,7 +113,7 @@ func (f *flow) passNow(m *backlog.Message) (pass, bool) {
 func (f *flow) attendTo(ctx, working context.Context, d *pull.Delivery, p pass) push.Outcome {
 	begin := time.Now()
 	f.arrived(&d.Message, begin)
-	call := f.watch.begin(working, d, begin)
+	call := f.watch.begin(f.spans.begin(working, ctx, &d.Message), d, begin)
 	stop := context.AfterFunc(ctx, func() { call.cancel(&context.Canceled) })
 	verdict, stuck, _ := f.finish(working, call, d, p, begin)
 	stop()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"spillway/internal/backlog"
+	"spillway/internal/tracing"
 )
 
 const (
@@ -38,12 +39,15 @@ type TargetOptions struct {
 	EventSource string
 	// Concurrency is how many connections are kept when idle.
 	Concurrency int
+	// Tracing makes a span of every request, and names it in the request's headers; nil makes none and adds nothing.
+	Tracing *tracing.Tracing
 }
 
 // Target posts each message to an HTTP endpoint and reads the verdict from the answer. It is safe for concurrent use.
 type Target struct {
 	opts      TargetOptions
 	writer    *writer
+	spans     *spans // nil without
 	template  *http.Request
 	transport *http.Transport
 }
@@ -57,7 +61,7 @@ func NewTarget(o TargetOptions) *Target {
 		o.EventSource = EventSource(o.Subscription)
 	}
 	return &Target{
-		opts: o, writer: newWriter(o), transport: newTransport(o.Concurrency),
+		opts: o, writer: newWriter(o), spans: newSpans(o.Tracing, o.URL), transport: newTransport(o.Concurrency),
 		// Requests are copies of this one. The transport follows no redirect: the message would be handled by someone who was
 		// not configured.
 		template: &http.Request{
@@ -82,13 +86,18 @@ func (t *Target) Close() { t.transport.CloseIdleConnections() }
 // does not change.
 func (t *Target) Handle(ctx context.Context, m *backlog.Message) Verdict {
 	body, header := t.writer.write(m)
+	span, header := t.spans.begin(ctx, header)
 	x := newExchange(ctx, body)
 	resp, err := t.transport.RoundTrip(x.request(t.template, header)) //nolint:contextcheck // The exchange is derived from ctx.
 	if err != nil {
-		return x.failed(err)
+		v := x.failed(err)
+		t.spans.end(span, 0, v)
+		return v
 	}
 	drain(resp)
-	return judge(resp, time.Now())
+	v := judge(resp, time.Now())
+	t.spans.end(span, resp.StatusCode, v)
+	return v
 }
 
 // drain reads the body as far as that is cheap and closes it.
