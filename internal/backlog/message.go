@@ -3,6 +3,7 @@ package backlog
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -46,6 +47,14 @@ func (a Attributes) Get(key string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// Reserved says whether an attribute's key is the service's own: it adds attributes such as googclient_schemaid itself, and takes
+// none that begins with goog from a publisher but the two in which Google's clients write a trace context.
+func Reserved(key string) bool {
+	const prefix = "goog"
+	return len(key) >= len(prefix) && strings.EqualFold(key[:len(prefix)], prefix) &&
+		key != "googclient_traceparent" && key != "googclient_tracestate"
 }
 
 // Map returns the attributes as a map of their own; nil when there are none.

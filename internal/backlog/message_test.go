@@ -36,3 +36,14 @@ func TestAttributes(t *testing.T) {
 		}
 	})
 }
+
+func TestTheServicesOwnAttributesAreReserved(t *testing.T) {
+	for key, want := range map[string]bool{
+		"googclient_schemaid": true, "googclient_": true, "GoogX": true, "goog": true, "Googclient_traceparent": true, "googclient_traceparent2": true,
+		"googclient_traceparent": false, "googclient_tracestate": false, "goo": false, "traceparent": false, "agoog": false, "": false,
+	} {
+		if got := backlog.Reserved(key); got != want {
+			t.Errorf("%q: %t", key, got)
+		}
+	}
+}

@@ -60,8 +60,7 @@ func letterAttributes(m *backlog.Message, subscription backlog.Subscription, wor
 	if attributes == nil {
 		attributes = map[string]string{}
 	}
-	// The service adds attributes such as googclient_schemaid itself and takes none of them from a publisher.
-	maps.DeleteFunc(attributes, func(key, _ string) bool { return len(key) >= 4 && strings.EqualFold(key[:4], "goog") })
+	maps.DeleteFunc(attributes, func(key, _ string) bool { return backlog.Reserved(key) })
 	for _, a := range [...]struct{ key, value string }{
 		{backlog.LetterReason, clip(reason)},
 		{backlog.LetterMessageID, m.ID},

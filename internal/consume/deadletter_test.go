@@ -59,6 +59,13 @@ func TestADeadLetterIsWhatTheServiceTakes(t *testing.T) {
 	if got := letterAttributes(schema, backlog.Subscription{}, "worker-1", "bad price"); len(got) != 7 || got["goo"] != "3" {
 		t.Errorf("the service's own attributes are published: %v", got)
 	}
+	traced := map[string]string{"googclient_traceparent": "1", "googclient_tracestate": "2", "traceparent": "3", "tracestate": "4", "baggage": "5"}
+	got := letterAttributes(&backlog.Message{Attributes: backlog.AttributesOf(traced)}, backlog.Subscription{}, "worker-1", "bad price")
+	for key, want := range traced {
+		if got[key] != want {
+			t.Errorf("the trace context is not kept: %s is %q", key, got[key])
+		}
+	}
 	again := &backlog.Message{Attributes: backlog.Attributes{{Key: backlog.LetterReason, Value: "old"}}}
 	for i := range 99 {
 		again.Attributes = append(again.Attributes, backlog.Attribute{Key: fmt.Sprintf("a%d", i), Value: "x"})

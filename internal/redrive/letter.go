@@ -28,11 +28,9 @@ func original(m *backlog.Message) *pubsubpb.PubsubMessage {
 	return &pubsubpb.PubsubMessage{Data: m.Data, Attributes: attributes, OrderingKey: m.OrderingKey}
 }
 
-// added says whether an attribute is of the letter and not of the message. The service takes none that begins with goog from
-// a publisher.
+// added says whether an attribute is of the letter and not of the message.
 func added(key string) bool {
-	return strings.HasPrefix(key, backlog.LetterPrefix) || strings.HasPrefix(key, "CloudPubSubDeadLetter") ||
-		len(key) >= 4 && strings.EqualFold(key[:4], "goog")
+	return strings.HasPrefix(key, backlog.LetterPrefix) || strings.HasPrefix(key, "CloudPubSubDeadLetter") || backlog.Reserved(key)
 }
 
 // origin says where a letter came from and why, for the table of a dry run.
