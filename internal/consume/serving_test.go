@@ -335,25 +335,3 @@ func TestAPushThatIsUnderWayAtTheStopIsAnswered(t *testing.T) {
 		t.Errorf("got %d", status)
 	}
 }
-
-func TestAFlowThatHangsHoldsUpNoOther(t *testing.T) {
-	client := startEmulator(t, "offers:offers", "images:images")
-	hangs := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
-	defer hangs.Close()
-	works := newLedger(t, 0)
-	addr, stop := startWorker(t, func(o *consume.Options) {
-		o.Flows = []consume.FlowOptions{flowTo("offers", hangs.URL), flowTo("images", works.URL)}
-		o.Flows[0].Concurrency, o.DrainLimit = 5, 100*time.Millisecond
-	})
-	publish(t, client, "offers", 50)
-	eventually(t, "every slot of the first flow hangs", func() bool {
-		_, body := get(t, "http://"+addr+"/", "")
-		return strings.Contains(body, "5 of 5")
-	})
-	ids := publish(t, client, "images", 500)
-	eventually(t, "the second flow handles everything", func() bool { return works.unique() == len(ids) })
-	works.check(t, ids)
-	if err := stop(); err != nil {
-		t.Error(err)
-	}
-}
