@@ -3,6 +3,7 @@ package idtoken
 import (
 	"context"
 	"crypto"
+	"errors"
 	"sync"
 	"time"
 
@@ -47,7 +48,11 @@ func NewKeys(source string, log *zap.Logger) *Keys {
 // Run reads the keys now and from time to time, until ctx is done.
 func (k *Keys) Run(ctx context.Context) error {
 	for {
-		k.reading <- struct{}{}
+		select {
+		case <-ctx.Done():
+			return nil
+		case k.reading <- struct{}{}:
+		}
 		k.read(ctx)
 		<-k.reading
 		timer := time.NewTimer(k.wait())
@@ -112,6 +117,9 @@ func (k *Keys) read(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
 	keys, keep, err := load(ctx, k.source)
+	if errors.Is(ctx.Err(), context.Canceled) { // The worker stops.
+		return
+	}
 	k.note(keys, keep, err)
 }
 

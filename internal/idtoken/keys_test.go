@@ -93,6 +93,21 @@ func TestRunReadsAgainInTime(t *testing.T) {
 	})
 }
 
+func TestRunEndsWhileAnotherReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := NewKeys("/nowhere", zap.NewNop())
+		k.reading <- struct{}{}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- k.Run(ctx) }()
+		synctest.Wait()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // endpoint serves the document that it holds, or the status.
 type endpoint struct {
 	*httptest.Server
