@@ -112,11 +112,15 @@ bench-emulator: build ## Measure the emulator, as a process, beside the official
 
 .PHONY: bench-programs
 bench-programs: build
-	cd bench && $(GO) build -o ../$(BIN)/bench/ ./worker/...
+	cd bench && $(GO) build -o ../$(BIN)/bench/ ./worker/... ./exporter/...
 
 .PHONY: bench-worker
 bench-worker: bench-programs ## Measure what a message costs through the worker, beside three other clients (4 minutes; the last lines are rows).
 	$(BIN)/bench/worker -programs=$(BIN) -peers=$(BIN)/bench
+
+.PHONY: bench-exporter
+bench-exporter: bench-programs ## Measure what backlog-exporter costs, beside stackdriver_exporter (5 minutes; the last lines are rows).
+	$(BIN)/bench/exporter -programs=$(BIN) -peers=$(BIN)/bench
 
 .PHONY: profile-worker
 profile-worker: bench-programs ## Write profiles of the worker into bin/profiles, and list what costs most.
