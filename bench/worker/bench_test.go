@@ -54,6 +54,7 @@ func TestRowsBeginWithThoseThatHaveBounds(t *testing.T) {
 		b.note("10ms_1000", program, result{rate: 1000, goroutines: 1050})
 		b.note("10k_outstanding", program, result{peak: 64 << 20})
 	}
+	b.note("push_path", "worker", result{messages: 1000, cpu: 50 * time.Millisecond, rate: 20_000})
 	rows := b.rows()
 	for i, want := range []run.Row{
 		{Name: "worker_cpu_ratio_vs_official_batch100", Value: 1, Unit: "ratio"},
@@ -65,6 +66,7 @@ func TestRowsBeginWithThoseThatHaveBounds(t *testing.T) {
 		{Name: "worker_msgs_per_cpu_second", Value: 250_000, Unit: "msgs/s"},
 		{Name: "worker_rss_mib_10k_outstanding", Value: 64, Unit: "MiB"},
 		{Name: "worker_goroutines_1000_outstanding", Value: 1050, Unit: "goroutines"},
+		{Name: "worker_push_path_requests_per_second", Value: 20_000, Unit: "requests/s"},
 		{Name: "engine_cpu_us_per_message", Value: 4, Unit: "us"},
 		{Name: "engine_allocs_per_message", Value: 3, Unit: "allocations"},
 	} {

@@ -31,7 +31,8 @@ type census struct{ mallocs, goroutines float64 }
 // consumer is a running program that consumes one queue.
 type consumer struct {
 	*run.Process
-	ask func(context.Context) (census, error)
+	address string // of the worker's own port
+	ask     func(context.Context) (census, error)
 }
 
 // program starts a consumer of a queue.
@@ -108,7 +109,8 @@ func worker(path string, more ...string) program {
 		}()
 		select {
 		case at := <-address:
-			return &consumer{Process: p, ask: func(ctx context.Context) (census, error) { return scrape(ctx, "http://"+at+"/metrics") }}, nil
+			ask := func(ctx context.Context) (census, error) { return scrape(ctx, "http://"+at+"/metrics") }
+			return &consumer{Process: p, address: at, ask: ask}, nil
 		case <-p.Ended():
 			return nil, errors.New("the worker ended before it served")
 		case <-time.After(serveBound):

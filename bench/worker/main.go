@@ -89,7 +89,7 @@ func (b *bench) allRounds(ctx context.Context) error {
 		}
 		fmt.Fprintf(b.out, "=== round %d of %d\n", i+1, b.rounds)
 		started := time.Now()
-		if err := b.round(ctx); err != nil {
+		if err := errors.Join(b.round(ctx), b.pushRound(ctx)); err != nil {
 			return err
 		}
 		longest = max(longest, time.Since(started))

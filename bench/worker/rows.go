@@ -26,6 +26,9 @@ func (b *bench) note(scenario, program string, r result) {
 	case "10ms_1000":
 		add(program+"_msgs_per_second_"+scenario, r.rate, "msgs/s")
 		add(program+"_goroutines_1000_outstanding", r.goroutines, "goroutines")
+	case "push_path":
+		add(program+"_push_path_requests_per_second", r.rate, "requests/s")
+		add(program+"_push_path_cpu_us_per_request", r.micros(), "us")
 	case "10k_outstanding":
 		add(program+"_rss_mib_10k_outstanding", r.peak/(1<<20), "MiB")
 	}
@@ -44,6 +47,7 @@ func (b *bench) rows() run.Rows {
 		{Name: "worker_msgs_per_cpu_second", Value: 1e6 / b.median("worker"+cpu+"batch100"), Unit: "msgs/s"},
 		{Name: "worker_rss_mib_10k_outstanding", Value: b.median("worker_rss_mib_10k_outstanding"), Unit: "MiB"},
 		{Name: "worker_goroutines_1000_outstanding", Value: b.median("worker_goroutines_1000_outstanding"), Unit: "goroutines"},
+		{Name: "worker_push_path_requests_per_second", Value: b.median("worker_push_path_requests_per_second"), Unit: "requests/s"},
 		{Name: "engine_cpu_us_per_message", Value: b.median("engine" + cpu + "batch100"), Unit: "us"},
 		{Name: "engine_allocs_per_message", Value: b.median("engine_allocs_per_message_batch100"), Unit: "allocations"},
 	}
