@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -150,5 +151,36 @@ func TestServeLetsARunningRequestEnd(t *testing.T) {
 	}
 	if err := <-served; err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestAConnectionOnWhichNothingWasSaidDoesNotHoldUpTheEnd(t *testing.T) {
+	ln, err := httpserver.Listen(t.Context(), "--listen", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- httpserver.Serve(ctx, ln, http.NotFoundHandler(), 4*time.Second, zap.NewNop()) }()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// Once a later connection is answered, the server knows of this one.
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+ln.Addr().String(), http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Close = true
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	cancel()
+	begin := time.Now()
+	if err := <-done; err != nil || time.Since(begin) > 3*time.Second {
+		t.Errorf("%v after %s", err, time.Since(begin))
 	}
 }

@@ -20,6 +20,9 @@ const (
 	headerTimeout  = 5 * time.Second
 	idleTimeout    = 2 * time.Minute
 	maxHeaderBytes = 160 << 10
+	// silence is how long, at the end, a connection may take to say something for the first time. Shutdown would wait 5 s for
+	// one that a client has opened and not used.
+	silence = 500 * time.Millisecond
 )
 
 // Listen opens a TCP listener. flag names the flag that addr came from, for the error's cure; an address that does not
@@ -50,9 +53,10 @@ func Serve(ctx context.Context, ln net.Listener, handler http.Handler, drain tim
 func ServeBy(
 	ctx context.Context, run func(*http.Server, net.Listener) error, ln net.Listener, handler http.Handler, drain time.Duration, log *zap.Logger,
 ) error {
+	silent := newConns()
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: zap.NewStdLog(log),
+		ErrorLog: zap.NewStdLog(log), ConnState: silent.note,
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- run(server, ln) }()
@@ -63,6 +67,7 @@ func ServeBy(
 	}
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
+	defer time.AfterFunc(min(silence, drain/2), silent.close).Stop()
 	err := server.Shutdown(bounded)
 	if err != nil {
 		err = errors.Join(fmt.Errorf("ending http requests: %w", err), server.Close())
