@@ -1,6 +1,7 @@
 package push
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"maps"
@@ -148,21 +149,37 @@ func text(value string) string { return strings.ToValidUTF8(value, "\uFFFD") }
 
 // deeper reports whether JSON is nested more than limit levels deep. What is no JSON at all is found by the decoder.
 func deeper(document []byte, limit int) bool {
-	depth, inString := 0, false
+	depth := 0
 	for i := 0; i < len(document); i++ {
-		switch c := document[i]; {
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '{' || c == '[':
+		switch document[i] {
+		case '"':
+			i += closingQuote(document[i+1:]) + 1
+		case '{', '[':
 			if depth++; depth > limit {
 				return true
 			}
-		case c == '}' || c == ']':
+		case '}', ']':
 			depth--
 		}
 	}
 	return false
+}
+
+// closingQuote returns where the string that s begins in ends, or len(s). Payloads are long strings, so it looks for quotes instead
+// of at each byte.
+func closingQuote(s []byte) int {
+	for end := 0; ; end++ {
+		next := bytes.IndexByte(s[end:], '"')
+		if next < 0 {
+			return len(s)
+		}
+		end += next
+		escapes := 0
+		for escapes < end && s[end-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return end
+		}
+	}
 }

@@ -94,6 +94,17 @@ func TestBodiesThatAreNoDelivery(t *testing.T) {
 	}
 }
 
+func TestDepthIsCountedOutsideOfStrings(t *testing.T) {
+	for document, want := range map[string]int{
+		``: 0, `7`: 0, `{}`: 1, `[[],[]]`: 2, `{"a":"[[["}`: 1, `{"a":"\"[[["}`: 1, `{"a":"\\","b":[{}]}`: 3, `{"a":"\\\"[","b":[]}`: 2,
+		`["`: 1, `["\`: 1, `["\"`: 1, `]][[[`: 1,
+	} {
+		if !(want == 0 || deeper([]byte(document), want-1)) || deeper([]byte(document), want) {
+			t.Errorf("%s is not %d deep", document, want)
+		}
+	}
+}
+
 func unwrappedHeader() http.Header {
 	h := http.Header{}
 	for name, value := range map[string]string{
