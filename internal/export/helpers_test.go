@@ -24,7 +24,10 @@ import (
 	"spillway/internal/cloudmon"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// klog flushes its buffers for as long as the process lives.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("k8s.io/klog/v2.(*flushDaemon).run.func1"))
+}
 
 var (
 	noon   = time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
@@ -137,7 +140,9 @@ func rigged(t *testing.T, flags []string, subs ...backlog.Subscription) *rig {
 	r := &rig{t: t, script: &script{}, reg: prometheus.NewRegistry(), logs: logs}
 	log := zap.New(core)
 	app := &App{opts: o, log: log, wants: NewWants()}
-	app.assemble(o.parseMetrics(nil), r.reg)
+	if err := app.assemble(o.parseMetrics(nil), r.reg); err != nil {
+		t.Fatal(err)
+	}
 	r.poller = app.poller
 	r.source, r.lister = r.script, r.script
 	r.wants.Put("flags", wanted(subs...))

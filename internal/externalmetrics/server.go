@@ -2,6 +2,7 @@ package externalmetrics
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -62,6 +63,9 @@ func NewServer(opts Options, ln net.Listener, source Source, reg prometheus.Regi
 
 // Addr returns the host:port that it listens at.
 func (s *Server) Addr() string { return s.ln.Addr().String() }
+
+// Close gives the port back if the server never runs.
+func (s *Server) Close() error { return s.ln.Close() }
 
 // Ready returns nil while requests are answered, else why not.
 func (s *Server) Ready() error {
@@ -194,6 +198,9 @@ func (s *Server) libraryOptions() *options.CustomMetricsAdapterServerOptions {
 
 // Files returns the certificate and key in two PEM files. They are read again when they change.
 func Files(cert, key string) (dynamiccertificates.CertKeyContentProvider, error) {
+	if _, err := tls.LoadX509KeyPair(cert, key); err != nil { // the library leaves goroutines behind if it fails
+		return nil, fmt.Errorf("reading the serving certificate: %w", err)
+	}
 	content, err := dynamiccertificates.NewDynamicServingContentFromFiles("external-metrics", cert, key)
 	if err != nil {
 		return nil, fmt.Errorf("reading the serving certificate: %w", err)

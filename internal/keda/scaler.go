@@ -154,7 +154,7 @@ func (s *scaler) streamActive(ref *dynamicpb.Message, stream grpc.ServerStream) 
 		}
 		if active, err := s.active(t); err == nil && (!said || active != last) {
 			if err := stream.SendMsg(s.protocol.activeMessage(active)); err != nil {
-				return err //nolint:wrapcheck // it is a status already
+				return err
 			}
 			said, last = true, active
 		}

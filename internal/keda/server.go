@@ -76,6 +76,9 @@ func NewServer(ln net.Listener, security TLS, source Source, reg prometheus.Regi
 // Addr returns the host:port that it listens at.
 func (s *Server) Addr() string { return s.ln.Addr().String() }
 
+// Close gives the port back if the server never runs.
+func (s *Server) Close() error { return s.ln.Close() }
+
 // Run serves until ctx is done, then ends the streams and lets other calls end within two seconds.
 func (s *Server) Run(ctx context.Context) error {
 	failed := make(chan error, 1)
