@@ -23,9 +23,9 @@ const (
 	failingMessages = 10
 	manyFailing     = 100
 	failingQuiet    = 2 * time.Second
-	// poisonAttempt is the delivery attempt from which a message's failure says something of the message alone: an outage
-	// costs no message so many.
-	poisonAttempt = 4
+	// poisonAttempt is the delivery attempt from which a broken connection, a 5xx or a time-out does not open it: at the end of
+	// a backlog the sick are left over, and fail one after the other.
+	poisonAttempt = 2
 	// knownPoison bounds how many messages are remembered to have failed while others did not.
 	knownPoison = 4096
 	// checkPause is the time between two checks of an open breaker; firstBackoff is that before the first one, doubled up to
@@ -149,9 +149,9 @@ func (b *breaker) noteLate(now time.Time, o outcome, id, why string) {
 	}
 }
 
-// says is the outcome, but neutral where the message itself is known to be the reason.
+// says is the outcome, but neutral where the message itself may be the reason, unless others are known to have failed too.
 func (b *breaker) says(o outcome, id string, attempt int) outcome {
-	if (o == broken || o == failing) && (attempt >= poisonAttempt || b.poison.has(id)) {
+	if b.phase == closed && (o == broken || o == failing) && (attempt >= poisonAttempt || b.poison.has(id)) {
 		return neutral
 	}
 	return o

@@ -238,14 +238,15 @@ func TestAnOutage(t *testing.T) {
 			s.at(time.Second, 1, alive, closed)
 		}
 	})
-	t.Run("a poisoned message proves nothing in the trial", func(t *testing.T) {
-		s := newStory(t, false)
-		s.one(0, broken, "poison", 0, closed)
-		s.at(0, 1, alive, closed)
-		s.at(time.Minute, 2, gone, opened)
-		s.check(2*time.Minute, nil, trial)
-		s.one(2*time.Minute, broken, "poison", 0, trial)
-		s.at(2*time.Minute, 1, broken, opened)
+	t.Run("in the trial every failure counts", func(t *testing.T) {
+		for _, o := range []outcome{broken, failing} {
+			s := newStory(t, false)
+			s.one(0, o, "poison", 0, closed)
+			s.at(0, 1, alive, closed)
+			s.at(time.Minute, 2, gone, opened)
+			s.check(2*time.Minute, nil, trial)
+			s.one(2*time.Minute, o, "poison", 7, opened)
+		}
 	})
 	t.Run("that begins in the trial with refused connections ends with one that is made", func(t *testing.T) {
 		s := newStory(t, false)

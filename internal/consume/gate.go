@@ -322,9 +322,9 @@ func (g *gate) step(now time.Time) (next time.Duration, check bool) {
 			g.lookAgain()
 		}
 	}
-	// During a trial there is no need for more as long as something is held.
+	// During a trial there is no need for more as long as something is held that has not been tried.
 	phase := g.breaker.phase
-	g.setPaused(phase == opened || phase == trial && g.paused && (g.held > 0 || g.busy))
+	g.setPaused(phase == opened || phase == trial && g.paused && (g.tries[0] > 0 || g.busy))
 	if phase != opened {
 		return next, false
 	}
