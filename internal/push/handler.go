@@ -50,7 +50,8 @@ type Handler struct {
 	endpoints map[string]Endpoint
 	room      *room
 	now       func() time.Time
-	rarely    *zap.Logger // the first entry of each text in a minute
+	readLimit time.Duration // readLimit, but in tests
+	rarely    *zap.Logger   // the first entry of each text in a minute
 }
 
 // NewHandler returns a handler for endpoints by flow. The bodies of all deliveries together take at most maxBytes, or a single one
@@ -59,7 +60,7 @@ func NewHandler(endpoints map[string]Endpoint, maxBytes int64, now func() time.T
 	rarely := log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
 		return zapcore.NewSamplerWithOptions(core, time.Minute, 1, 0)
 	}))
-	return &Handler{endpoints: endpoints, room: newRoom(maxBytes), now: now, rarely: rarely}
+	return &Handler{endpoints: endpoints, room: newRoom(maxBytes), now: now, readLimit: readLimit, rarely: rarely}
 }
 
 // ServeHTTP implements http.Handler. Only 204 acknowledges.
@@ -83,7 +84,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	size := announced(r)
 	if !h.room.take(size) {
 		// Unread, it would end the connection, and the answer might be lost with it.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readLimit))
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.readLimit))
 		_, _ = io.CopyN(io.Discard, r.Body, MaxBody)
 		retryLater(w, http.StatusTooManyRequests, busyRetry, "too many deliveries at once")
 		return
@@ -123,7 +124,7 @@ func refuse(w http.ResponseWriter, err error) {
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request, want backlog.Subscription) (*backlog.Message, error) {
 	// A connection that is not one of net/http's, as in tests, has no deadlines.
 	conn := http.NewResponseController(w)
-	_ = conn.SetReadDeadline(time.Now().Add(readLimit))
+	_ = conn.SetReadDeadline(time.Now().Add(h.readLimit))
 	body, err := readBody(http.MaxBytesReader(w, r.Body, MaxBody), r.ContentLength)
 	if err != nil {
 		return nil, err

@@ -261,6 +261,28 @@ func TestTheHandlersContextEndsWhenTheSenderHasGone(t *testing.T) {
 	<-ended
 }
 
+func TestABodyThatDoesNotComeInTimeIsABadRequestAndLeavesNothing(t *testing.T) {
+	h := push.NewHandler(map[string]push.Endpoint{"offers": {Subscription: offers, Flow: always(push.Outcome{Fate: push.Done})}}, 1, time.Now, zap.NewNop())
+	h.SetReadLimit(50 * time.Millisecond)
+	mux := http.NewServeMux()
+	mux.Handle("POST /push/{flow}", h)
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /push/offers HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", push.MaxBody, delivery[:20])
+	answer, _ := io.ReadAll(conn)
+	if !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") {
+		t.Errorf("got %q", answer)
+	}
+	if got := post(t, server.URL+"/push/offers", delivery); got.status != http.StatusNoContent { // Its room is free again.
+		t.Errorf("the next one: %+v", got)
+	}
+}
+
 func TestABodyThatBreaksOffIsABadRequest(t *testing.T) {
 	url := serve(t, push.Endpoint{Flow: always(push.Outcome{Fate: push.Done})}, 1<<20, zap.NewNop())
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
