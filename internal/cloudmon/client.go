@@ -69,8 +69,6 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting to cloud monitoring: %w", err)
 	}
-	// The generated retries would be neither counted nor bounded by a poll's budget; Read has its own.
-	api.CallOptions.ListTimeSeries = nil
 	if o.Observe == nil {
 		o.Observe = func(Call) {}
 	}

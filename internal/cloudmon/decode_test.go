@@ -9,6 +9,7 @@ import (
 
 	"cloud.google.com/go/monitoring/apiv3/v2/monitoringpb"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -76,6 +77,20 @@ func labelled(labels map[string]string) *monitoringpb.TimeSeries {
 
 func measured(id string, points ...backlog.Point) backlog.Measured {
 	return backlog.Measured{ID: id, Points: points}
+}
+
+// decoded is what the decoder makes of a page with these series.
+func decoded(t *testing.T, q Query, list ...*monitoringpb.TimeSeries) Answer {
+	t.Helper()
+	wire, err := proto.Marshal(&monitoringpb.ListTimeSeriesResponse{TimeSeries: list, NextPageToken: "more"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDecoder(q)
+	if next, err := d.page(wire); err != nil || next != "more" {
+		t.Fatalf("got %q, %v", next, err)
+	}
+	return d.answer
 }
 
 func TestDecode(t *testing.T) {
@@ -150,12 +165,8 @@ func TestDecode(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d := newDecoder(question())
-			for _, one := range tt.series {
-				d.add(one)
-			}
 			want := Answer{Series: tt.want, Returned: len(tt.series), Ignored: tt.ignored}
-			if diff := cmp.Diff(want, d.answer); diff != "" {
+			if diff := cmp.Diff(want, decoded(t, question(), tt.series...), cmpopts.EquateEmpty()); diff != "" {
 				t.Fatal(diff)
 			}
 		})
@@ -173,12 +184,11 @@ func manyLabels(n int) map[string]string {
 func TestADeltasPointsAreAllKept(t *testing.T) {
 	q := question()
 	q.Metric, q.Kind = backlog.AckMessageCount, backlog.Delta
-	d := newDecoder(q)
-	d.add(cloudmontest.Series(q.Metric, offers, map[string]string{"delivery_type": "pull"}, added(-1, 3), added(-2, 4), at(-3, 5)))
+	got := decoded(t, q, cloudmontest.Series(q.Metric, offers, map[string]string{"delivery_type": "pull"}, added(-1, 3), added(-2, 4), at(-3, 5)))
 	want := Answer{Series: []backlog.Measured{{
 		ID: "offers", Labels: []backlog.Label{{Name: "delivery_type", Value: "pull"}}, Points: []backlog.Point{added(-1, 3), added(-2, 4)},
 	}}, Returned: 1, Ignored: 1} // an interval without length says nothing
-	if diff := cmp.Diff(want, d.answer); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatal(diff)
 	}
 }
@@ -186,17 +196,19 @@ func TestADeltasPointsAreAllKept(t *testing.T) {
 func TestATopicsMetricIsReadByTopic(t *testing.T) {
 	q := question()
 	q.Metric, q.IDs = "pubsub.googleapis.com/topic/num_retained_messages", nil
-	d := newDecoder(q)
-	d.add(cloudmontest.Series(q.Metric, backlog.Subscription{Project: "shop", ID: "news"}, nil, at(-1, 4)))
+	got := decoded(t, q, cloudmontest.Series(q.Metric, backlog.Subscription{Project: "shop", ID: "news"}, nil, at(-1, 4)))
 	want := Answer{Series: []backlog.Measured{measured("news", at(-1, 4))}, Returned: 1}
-	if diff := cmp.Diff(want, d.answer); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatal(diff)
 	}
 }
 
+// FuzzDecode holds the decoder against the generated messages: what they accept it accepts, and reads the same from it.
 func FuzzDecode(f *testing.F) {
-	for _, one := range []*monitoringpb.TimeSeries{series(offers, at(-2, 5), at(-1, 6)), series(offers), valued(double(math.NaN())), ended(nil), labelled(manyLabels(2))} {
-		wire, err := proto.Marshal(&monitoringpb.ListTimeSeriesResponse{TimeSeries: []*monitoringpb.TimeSeries{one}})
+	for _, one := range []*monitoringpb.TimeSeries{
+		series(offers, at(-2, 5), at(-1, 6)), series(offers), valued(double(math.NaN())), valued(truth(true)), valued(text("7")), ended(nil), labelled(manyLabels(2)),
+	} {
+		wire, err := proto.Marshal(&monitoringpb.ListTimeSeriesResponse{TimeSeries: []*monitoringpb.TimeSeries{one, one}, NextPageToken: "x", Unit: "1"})
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -204,26 +216,17 @@ func FuzzDecode(f *testing.F) {
 		f.Add(wire, false)
 	}
 	f.Fuzz(func(t *testing.T, wire []byte, delta bool) {
-		var answer monitoringpb.ListTimeSeriesResponse
-		if proto.Unmarshal(wire, &answer) != nil {
-			return
-		}
 		q := question()
 		if delta {
 			q.Kind = backlog.Delta
 		}
 		d := newDecoder(q)
-		given, kept := 0, 0
-		for _, one := range answer.GetTimeSeries() {
-			d.add(one)
-			given += len(one.GetPoints())
-		}
+		next, err := d.page(wire)
 		for _, one := range d.answer.Series {
 			if one.ID != "offers" && one.ID != "orders" {
 				t.Fatalf("%s was not asked for", one.ID)
 			}
 			for _, p := range one.Points {
-				kept++
 				if p.End.IsZero() || p.End.After(noon.Add(clockSlack)) || math.IsNaN(p.Value) || p.Value < 0 || math.IsInf(p.Value, 0) {
 					t.Fatalf("%s: %+v cannot be", one.ID, p)
 				}
@@ -232,8 +235,19 @@ func FuzzDecode(f *testing.F) {
 				}
 			}
 		}
-		if d.answer.Returned != len(answer.GetTimeSeries()) || d.answer.Ignored+kept > given {
-			t.Fatalf("%d points became %+v", given, d.answer)
+		var answer monitoringpb.ListTimeSeriesResponse
+		if proto.Unmarshal(wire, &answer) != nil {
+			return
+		}
+		if err != nil || next != answer.GetNextPageToken() {
+			t.Fatalf("the generated messages accept what the decoder refuses: %v, %q", err, next)
+		}
+		want := newReference(q)
+		for _, one := range answer.GetTimeSeries() {
+			want.add(one)
+		}
+		if diff := cmp.Diff(want.answer, d.answer, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatal(diff)
 		}
 	})
 }

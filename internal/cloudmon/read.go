@@ -2,13 +2,13 @@ package cloudmon
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
+	"net/url"
 	"time"
 
 	"cloud.google.com/go/monitoring/apiv3/v2/monitoringpb"
-	"google.golang.org/api/iterator"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -77,30 +77,22 @@ func (c *Client) retry(ctx context.Context, q Query, budget time.Duration, call 
 
 // attempt reads every page once.
 func (c *Client) attempt(ctx context.Context, q Query, filter string, decoder *decoder) error {
-	pages := c.api.ListTimeSeries(ctx, &monitoringpb.ListTimeSeriesRequest{
+	ctx = metadata.AppendToOutgoingContext(ctx, "x-goog-request-params", "name="+url.QueryEscape("projects/"+q.Project))
+	req := &monitoringpb.ListTimeSeriesRequest{
 		Name:     "projects/" + q.Project,
 		Filter:   filter,
 		Interval: &monitoringpb.TimeInterval{StartTime: timestamppb.New(q.Since), EndTime: timestamppb.New(q.Until)},
 		View:     monitoringpb.ListTimeSeriesRequest_FULL,
 		PageSize: pageOf(q),
-	})
+	}
 	for range maxPages {
-		begin := time.Now()
-		series, err := pages.Next() // asks for the next page: none of the last is left
+		begin, answer := time.Now(), &page{decoder: decoder}
+		err := c.api.Connection().Invoke(ctx, method, req, answer, callOption()) //nolint:staticcheck // no pool is asked for: there is one connection
 		c.observe(Call{Method: "ListTimeSeries", Metric: q.Metric, Project: q.Project, Code: callCode(q, err), Duration: time.Since(begin)})
-		for err == nil {
-			decoder.add(series)
-			if pages.PageInfo().Remaining() == 0 {
-				break
-			}
-			series, err = pages.Next()
-		}
-		if errors.Is(err, iterator.Done) || (err == nil && pages.PageInfo().Token == "") {
-			return nil
-		}
-		if err != nil {
+		if err != nil || answer.next == "" {
 			return err
 		}
+		req.PageToken = answer.next
 	}
 	return errEndless
 }
@@ -113,7 +105,7 @@ func pageOf(q Query) int32 {
 }
 
 func callCode(q Query, err error) codes.Code {
-	if err == nil || errors.Is(err, iterator.Done) {
+	if err == nil {
 		return codes.OK
 	}
 	return newError(q, err).Code
