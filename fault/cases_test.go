@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"net/http"
 	"os"
 	"slices"
 	"strconv"
@@ -46,6 +47,11 @@ func cases() []faultCase {
 		{name: "F9", run: restartedServer},
 		{name: "F10", run: slowHandlers},
 		{name: "F11", ci: true, attempts: 10, change: retryAfter(time.Second), run: poison},
+		{name: "F12", ci: true, attempts: 5, run: outage((*target).down, (*target).up, holdsWithin)},
+		{name: "F12-503", attempts: 5, run: outage(saying(answers(http.StatusServiceUnavailable)), saying(nil), holdsWithin)},
+		{name: "F12-500", attempts: 5, run: outage(saying(answers(http.StatusInternalServerError)), saying(nil), holdsWithin)},
+		{name: "F12-hang", attempts: 5, run: outage(saying(hang), saying(nil), 5*time.Second+holdsWithin, "--handler-timeout=5s")},
+		{name: "F12-rolling", ci: true, attempts: 5, run: rollingRestart},
 		{name: "F13", run: scale},
 		{name: "F14", run: memory},
 		{name: "F15", change: ordered, run: orderedKill},

@@ -36,10 +36,13 @@ func (w *world) start(concurrency int, more ...string) *worker {
 	return p
 }
 
+// nextName is what the next worker is called.
+func (w *world) nextName() string { return fmt.Sprintf("w%d", len(w.workers)+1) }
+
 // launch runs a worker and does not wait.
 func (w *world) launch(concurrency int, env []string, more ...string) *worker {
 	w.t.Helper()
-	p := &worker{w: w, name: fmt.Sprintf("w%d", len(w.workers)+1)}
+	p := &worker{w: w, name: w.nextName()}
 	args := append([]string{
 		"--log-format=json", "--listen=127.0.0.1:0", "--project=" + w.project, "--subscription=" + subscription,
 		"--target=" + w.ledger.URL + "/" + p.name, "--concurrency=" + strconv.Itoa(concurrency), "--drain-limit=" + drainLimit.String(),
