@@ -15,11 +15,11 @@ import (
 	"spillway/internal/testenv/collector"
 )
 
-// on returns the tracing of an environment, and what it logs.
+// on returns the tracing of an environment, and what it warns of.
 func on(t *testing.T, env map[string]string) (*Tracing, *observer.ObservedLogs) {
 	t.Helper()
 	setenv(t, env)
-	core, logs := observer.New(zapcore.DebugLevel)
+	core, logs := observer.New(zapcore.WarnLevel)
 	tracing, err := New(t.Context(), "spillway-worker", zap.New(core))
 	if err != nil || tracing == nil {
 		t.Fatalf("%v, %v", tracing, err)

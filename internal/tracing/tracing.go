@@ -59,7 +59,14 @@ func New(ctx context.Context, service string, log *zap.Logger) (*Tracing, error)
 	if err != nil {
 		return nil, fmt.Errorf("making the exporter of traces: %w", err)
 	}
+	log.Info("traces are on", zap.String("exporter", kind), zap.String("service", serviceName(about)))
 	return start(exporter, about, log), nil
+}
+
+// serviceName is whose spans they are.
+func serviceName(about *sdkresource.Resource) string {
+	name, _ := about.Set().Value(semconv.ServiceNameKey)
+	return name.AsString()
 }
 
 // start makes spans for an exporter, which is closed with them.
