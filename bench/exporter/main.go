@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -41,6 +42,7 @@ type bench struct {
 	window          time.Duration
 	rounds          int
 	rows            run.Rows
+	together        *together
 }
 
 // What is read: the four default metrics of the exporter, and a fifth because stackdriver_exporter chooses by prefix.
@@ -65,7 +67,12 @@ func (b *bench) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = firstError(err, small.Close()) }()
+	defer func() { err = errors.Join(err, small.Close()) }()
+	// They begin now, so that the first polls, which look back, are over when their cost is taken.
+	if b.together, err = b.startTogether(ctx, small); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.together.kill()) }()
 	for _, step := range []struct {
 		name string
 		run  func(context.Context, *run.Server) error
@@ -84,11 +91,4 @@ func (b *bench) run(ctx context.Context) (err error) {
 
 func (b *bench) row(name string, value float64, unit string) {
 	b.rows = append(b.rows, run.Row{Name: name, Value: value, Unit: unit})
-}
-
-func firstError(first, second error) error {
-	if first != nil {
-		return first
-	}
-	return second
 }

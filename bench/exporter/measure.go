@@ -158,33 +158,46 @@ func (b *bench) bare(ctx context.Context, server *run.Server) (float64, error) {
 	return micros, nil
 }
 
+// together are the programs that run side by side all the time: both exporters with the same metrics, and ours with its
+// default ones, for the calls.
+type together struct{ ours, plain, theirs *target }
+
+func (b *bench) startTogether(ctx context.Context, server *run.Server) (t *together, err error) {
+	t = &together{}
+	if t.ours, err = b.exporter(ctx, server, "--metrics="+strings.Join(metricNames(), ",")); err == nil {
+		t.plain, err = b.exporter(ctx, server)
+	}
+	if err == nil {
+		t.theirs, err = b.stackdriver(ctx, server)
+	}
+	if err != nil {
+		return nil, errors.Join(err, t.kill())
+	}
+	return t, nil
+}
+
+func (t *together) kill() error {
+	var errs []error
+	for _, one := range []*target{t.ours, t.plain, t.theirs} {
+		if one != nil {
+			errs = append(errs, one.Kill())
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // compareScrapes lets both exporters run as they would, for some minutes.
-func (b *bench) compareScrapes(ctx context.Context, server *run.Server) (err error) {
-	ours, err := b.exporter(ctx, server, "--metrics="+strings.Join(metricNames(), ","))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, ours.Kill()) }()
-	plain, err := b.exporter(ctx, server) // with the default metrics, for the calls
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, plain.Kill()) }()
-	theirs, err := b.stackdriver(ctx, server)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, theirs.Kill()) }()
-	for _, t := range []*target{ours, plain} {
+func (b *bench) compareScrapes(ctx context.Context, _ *run.Server) error {
+	for _, t := range []*target{b.together.ours, b.together.plain} {
 		if _, err := t.until(ctx, backlogSeries, few); err != nil {
 			return err
 		}
 	}
-	before, cost, err := b.runBoth(ctx, plain, ours, theirs)
+	before, cost, err := b.runBoth(ctx, b.together.plain, b.together.ours, b.together.theirs)
 	if err != nil {
 		return err
 	}
-	after, _, err := plain.scrape(ctx)
+	after, _, err := b.together.plain.scrape(ctx)
 	if err != nil {
 		return err
 	}

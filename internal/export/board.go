@@ -1,6 +1,7 @@
 package export
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -44,6 +45,7 @@ type row struct {
 	// zero is when a subscription was last found to be idle, if that is to count as a backlog of 0; else nil.
 	zero *backlog.Seen
 	ever bool
+	cut  bool // there are more cells than are kept
 }
 
 // cell is one series.
@@ -111,6 +113,9 @@ type judged struct {
 func (c *column) judge(r *row, now time.Time) judged {
 	var j judged
 	regions := c.def.Metric.ByRegion()
+	if r.cut && regions {
+		j.missing = fmt.Sprintf("%d and later", maxTracks)
+	}
 	for i := range r.cells {
 		one := r.cells[i].seen.Read(now, c.times.limits)
 		if one.State == backlog.Absent {

@@ -27,7 +27,7 @@ func (h *history) column(project string, r listing, idleAsZero bool) *column {
 		}
 		from := len(cells)
 		cells = s.cells(cells, id, project, owner, h.def.Kind)
-		c.rows = append(c.rows, row{id: id, label: s.label, zero: s.zero, ever: s.ever, cells: cells[from:len(cells):len(cells)]})
+		c.rows = append(c.rows, row{id: id, label: s.label, zero: s.zero, ever: s.ever, cut: s.cut, cells: cells[from:len(cells):len(cells)]})
 	}
 	return c
 }

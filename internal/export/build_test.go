@@ -90,4 +90,8 @@ func TestManySeriesOfOneSubscriptionAreCutOff(t *testing.T) {
 	if n := len(h.subjects["offers"].tracks); n != maxTracks {
 		t.Fatalf("%d series", n)
 	}
+	c := h.column("shop", listing{}, false)
+	if j := c.judge(&c.rows[0], noon); j.total.State != backlog.Absent || j.missing == "" {
+		t.Fatalf("a sum that lacks regions: %+v", j)
+	}
 }

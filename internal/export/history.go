@@ -44,6 +44,7 @@ type subject struct {
 	counted time.Time
 	asked   bool
 	ever    bool          // has had a sample
+	cut     bool          // has more series than are kept
 	zero    *backlog.Seen // when it was last found to be idle, if that is to count as 0; never changed once made
 	label   string        // as it is served
 	state   backlog.State // as last logged
@@ -88,6 +89,9 @@ func (h *history) expect(ids []string) {
 func (h *history) take(ids []string, list []backlog.Measured, now time.Time) {
 	h.answered, h.failure = now, nil
 	h.expect(ids)
+	for _, s := range h.subjects {
+		s.cut = false
+	}
 	for _, one := range list {
 		s := h.subjects[one.ID]
 		if s == nil {
@@ -97,10 +101,13 @@ func (h *history) take(ids []string, list []backlog.Measured, now time.Time) {
 			s = &subject{}
 			h.subjects[one.ID] = s
 		}
-		if t := s.track(one.Labels); t != nil {
-			t.take(one.Points, now, h.def.Kind, s.asked)
-			s.ever = true
+		t := s.track(one.Labels)
+		if t == nil {
+			s.cut = true
+			continue
 		}
+		t.take(one.Points, now, h.def.Kind, s.asked)
+		s.ever = true
 	}
 	h.settle(ids, now)
 }

@@ -46,7 +46,7 @@ func measure(ctx context.Context, endpoint, project string, metrics []string, wi
 	if err != nil {
 		return 0, fmt.Errorf("making the client: %w", err)
 	}
-	defer client.Close() //nolint:errcheck // the program ends
+	defer func() { _ = client.Close() }()
 	var begin time.Duration
 	for i := range rounds + 1 {
 		if i == 1 {
