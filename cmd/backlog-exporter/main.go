@@ -35,6 +35,7 @@ func exporter() *cobra.Command {
 				debug.SetGCPercent(collectAt)
 			}
 			log := logging.New(opts.Logging, os.Stderr)
+			export.CaptureLogs(log)
 			app, err := export.New(opts, log)
 			if err != nil {
 				return err

@@ -63,6 +63,9 @@ func (e *Error) Error() string {
 // Unwrap returns the error of the call.
 func (e *Error) Unwrap() error { return e.err }
 
+// GRPCStatus lets status.Code tell the code of any error that wraps this one.
+func (e *Error) GRPCStatus() *status.Status { return status.New(e.Code, e.message) }
+
 // Temporary reports whether the same call may succeed a little later.
 func (e *Error) Temporary() bool {
 	switch e.Code {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
@@ -313,4 +314,15 @@ func TestWholeProjects(t *testing.T) {
 	if j.whole("shop") || j.discovered("shop") {
 		t.Error("a project of which some are left out is whole")
 	}
+}
+
+// TestAMissingPermissionIsAReasonOfItsOwn, because the autoscaler that asks is told once.
+func TestAMissingPermissionIsAReasonOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := rigged(t, nil, offers)
+		r.script.roll(nil, "offers")
+		r.script.always(failure(codes.PermissionDenied, "shop"))
+		r.begin()
+		r.expectReason(offers, backlog.Absent, backlog.ReasonForbidden, "PermissionDenied", "roles/monitoring.viewer")
+	})
 }

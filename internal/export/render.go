@@ -94,7 +94,7 @@ func (b *board) renderBacklog(e *exposition, now time.Time) {
 func reasons() []string {
 	return []string{
 		string(backlog.ReasonNotPolled), string(backlog.ReasonGap), string(backlog.ReasonIdle), string(backlog.ReasonMissing),
-		string(backlog.ReasonDeleted), string(backlog.ReasonRegion), string(backlog.ReasonFailing),
+		string(backlog.ReasonDeleted), string(backlog.ReasonRegion), string(backlog.ReasonFailing), string(backlog.ReasonForbidden),
 	}
 }
 
