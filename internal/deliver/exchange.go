@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -14,18 +15,15 @@ type exchange struct {
 	context.Context //nolint:containedctx // It is a context itself, and derived from this one.
 	parent          context.Context
 	trace           httptrace.ClientTrace
-	fresh           payload // not read yet, to be copied when the request is repeated
-	body            payload
+	body            payload     // never read itself, but copied
 	processing      atomic.Bool // the target has sent 102
-	sent            atomic.Bool // the body has been read, so that the target may have seen the message
+	sent            atomic.Bool // there was a connection, so that the target may have seen the message
 }
 
 func newExchange(ctx context.Context, body payload) *exchange {
-	x := &exchange{parent: ctx, fresh: body}
-	x.trace.Got1xxResponse = x.got1xx
+	x := &exchange{parent: ctx, body: body}
+	x.trace.Got1xxResponse, x.trace.GotConn = x.got1xx, x.gotConn
 	x.Context = httptrace.WithClientTrace(ctx, &x.trace)
-	x.fresh.read = x.send
-	x.body = x.fresh
 	return x
 }
 
@@ -38,7 +36,7 @@ func (x *exchange) got1xx(code int, _ textproto.MIMEHeader) error {
 	return nil
 }
 
-func (x *exchange) send() { x.sent.Store(true) }
+func (x *exchange) gotConn(httptrace.GotConnInfo) { x.sent.Store(true) }
 
 // AfterFunc passes on what the handler's context has: the context package then needs no goroutine for a request's own.
 func (x *exchange) AfterFunc(f func()) (stop func() bool) {
@@ -54,17 +52,20 @@ func (x *exchange) AfterFunc(f func()) (stop func() bool) {
 func (x *exchange) request(template *http.Request, header http.Header) *http.Request {
 	req := template.WithContext(x)
 	req.Header = header
-	req.ContentLength = x.fresh.size()
-	if req.ContentLength == 0 {
-		x.sent.Store(true) // Nothing will be read of the body.
-		return req
+	if req.ContentLength = x.body.size(); req.ContentLength > 0 {
+		req.Body, req.GetBody = x.reader(), x.again
 	}
-	req.Body, req.GetBody = &x.body, x.again
 	return req
 }
 
-// again returns the body from its beginning.
-func (x *exchange) again() (io.ReadCloser, error) {
-	body := x.fresh
-	return &body, nil
+// reader returns the body from its beginning. What is in memory is given as net/http knows it: then it writes the head and the
+// body at once, and saves a system call.
+func (x *exchange) reader() io.ReadCloser {
+	if x.body.inMemory() {
+		return io.NopCloser(bytes.NewReader(x.body.data))
+	}
+	body := x.body
+	return &body
 }
+
+func (x *exchange) again() (io.ReadCloser, error) { return x.reader(), nil }

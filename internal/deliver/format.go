@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -24,6 +25,9 @@ const (
 
 // Valid says whether f is one of the formats.
 func (f Format) Valid() bool { return f == Wrapped || f == Unwrapped || f == CloudEvents }
+
+// smallData is how many bytes of payload are encoded into one buffer with their wrapper; more are encoded as they are sent.
+const smallData = 64 << 10
 
 // userAgent names the worker to its target.
 const userAgent = "spillway-worker"
@@ -86,9 +90,13 @@ func (w *writer) write(m *backlog.Message) (payload, http.Header) {
 // message's ID and time under both spellings; endpoints read one or the other. In an event only the first is documented,
 // and a reader of protobuf's JSON would refuse the second as a duplicate.
 func (w *writer) wrap(m *backlog.Message, both bool) payload {
+	small := len(m.Data) <= smallData
 	size := 192 + 2*len(m.ID) + len(m.OrderingKey) + len(w.end)
 	for _, a := range m.Attributes {
 		size += len(a.Key) + len(a.Value) + 6
+	}
+	if small {
+		size += base64.StdEncoding.EncodedLen(len(m.Data))
 	}
 	b := append(make([]byte, 0, size), `{"message":{`...)
 	for i, a := range m.Attributes {
@@ -106,6 +114,9 @@ func (w *writer) wrap(m *backlog.Message, both bool) payload {
 	head := len(b)
 	if len(m.Data) > 0 {
 		b = append(b, `"data":"`...)
+		if small {
+			b = base64.StdEncoding.AppendEncode(b, m.Data)
+		}
 		head = len(b)
 		b = append(b, `",`...)
 	}
@@ -128,6 +139,9 @@ func (w *writer) wrap(m *backlog.Message, both bool) payload {
 		b = strconv.AppendInt(append(b, `,"deliveryAttempt":`...), int64(m.DeliveryAttempt), 10)
 	}
 	b = append(b, '}')
+	if small {
+		return payload{data: b}
+	}
 	return payload{head: b[:head], data: m.Data, encode: true, tail: b[head:]}
 }
 

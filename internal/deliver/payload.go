@@ -10,7 +10,6 @@ import (
 type payload struct {
 	head, data, tail []byte
 	encode           bool // data goes out in base64
-	read             func()
 
 	quad [4]byte // encoded, and only a part of it read
 	left int     // how much of quad is still to be read
@@ -25,12 +24,11 @@ func (p *payload) size() int64 {
 	return int64(len(p.head) + n + len(p.tail))
 }
 
+// inMemory says that data is all there is.
+func (p *payload) inMemory() bool { return !p.encode && len(p.head) == 0 && len(p.tail) == 0 }
+
 // Read implements io.Reader.
 func (p *payload) Read(b []byte) (n int, err error) {
-	if p.read != nil {
-		p.read()
-		p.read = nil
-	}
 	if len(b) == 0 {
 		return 0, nil
 	}
