@@ -47,10 +47,11 @@ func cost(micros float64) result {
 
 func TestRowsBeginWithThoseThatHaveBounds(t *testing.T) {
 	b := &bench{figures: map[string]figure{}}
-	for _, program := range []string{"worker", "official", "watermill", "gocloud", "engine"} {
+	for _, program := range []string{"worker", "official", "watermill", "gocloud", "engine", "plain"} {
 		for _, scenario := range []string{"batch100", "batch1"} {
 			b.note(scenario, program, cost(4))
 		}
+		b.note("http_target", program, result{messages: 1000, cpu: 30 * time.Millisecond, rate: 2000})
 		b.note("10ms_1000", program, result{rate: 1000, goroutines: 1050})
 		b.note("10k_outstanding", program, result{peak: 64 << 20})
 	}
@@ -63,6 +64,8 @@ func TestRowsBeginWithThoseThatHaveBounds(t *testing.T) {
 		{Name: "worker_cpu_ratio_vs_gocloud", Value: 1, Unit: "ratio"},
 		{Name: "worker_allocs_per_message", Value: 3, Unit: "allocations"},
 		{Name: "worker_throughput_ratio_vs_official_10ms_1000", Value: 1, Unit: "ratio"},
+		{Name: "worker_http_target_cpu_ratio_vs_plain_loop", Value: 1, Unit: "ratio"},
+		{Name: "worker_http_target_msgs_per_second", Value: 2000, Unit: "msgs/s"},
 		{Name: "worker_msgs_per_cpu_second", Value: 250_000, Unit: "msgs/s"},
 		{Name: "worker_rss_mib_10k_outstanding", Value: 64, Unit: "MiB"},
 		{Name: "worker_goroutines_1000_outstanding", Value: 1050, Unit: "goroutines"},

@@ -23,6 +23,7 @@ const serveBound = 30 * time.Second
 type load struct {
 	outstanding int           // messages leased at once
 	work        time.Duration // how long the handling of a message waits; 0 is an ack at once
+	target      string        // URL that messages are posted to instead
 }
 
 // census is what a consumer tells of itself.
@@ -91,9 +92,12 @@ func worker(path string, more ...string) program {
 			"--subscription=" + q.Subscription(), fmt.Sprintf("--concurrency=%d", concurrency(l.outstanding)),
 			"--listen=127.0.0.1:0", "--log-format=json",
 		}, more...)
-		if l.work == 0 {
+		switch {
+		case l.target != "":
+			args = append(args, "--target="+l.target)
+		case l.work == 0:
 			args = append(args, "--handler=discard")
-		} else {
+		default:
 			args = append(args, "--handler=work", "--work-duration="+l.work.String())
 		}
 		log, entries := io.Pipe()

@@ -79,7 +79,7 @@ func (b *bench) round(ctx context.Context) error {
 			b.note(s.name, p.name, r.less(b.startup[p.name]))
 		}
 	}
-	return nil
+	return b.measureTarget(ctx)
 }
 
 // profile lets the worker write profiles of its processor time and of its allocations.

@@ -23,6 +23,9 @@ func (b *bench) note(scenario, program string, r result) {
 	case "batch100", "batch1", "concurrency_100":
 		add(program+"_cpu_us_per_message_"+scenario, r.micros(), "us")
 		add(program+"_allocs_per_message_"+scenario, r.allocs(), "allocations")
+	case "http_target":
+		add(program+"_cpu_us_per_message_"+scenario, r.micros(), "us")
+		add(program+"_http_target_msgs_per_second", r.rate, "msgs/s")
 	case "10ms_1000":
 		add(program+"_msgs_per_second_"+scenario, r.rate, "msgs/s")
 		add(program+"_goroutines_1000_outstanding", r.goroutines, "goroutines")
@@ -44,6 +47,8 @@ func (b *bench) rows() run.Rows {
 		{Name: "worker_cpu_ratio_vs_gocloud", Value: b.ratio("worker"+cpu+"batch100", "gocloud"+cpu+"batch100"), Unit: "ratio"},
 		{Name: "worker_allocs_per_message", Value: b.median("worker_allocs_per_message_batch100"), Unit: "allocations"},
 		{Name: "worker_throughput_ratio_vs_official_10ms_1000", Value: b.ratio("worker"+rate, "official"+rate), Unit: "ratio"},
+		{Name: "worker_http_target_cpu_ratio_vs_plain_loop", Value: b.ratio("worker"+cpu+"http_target", "plain"+cpu+"http_target"), Unit: "ratio"},
+		{Name: "worker_http_target_msgs_per_second", Value: b.median("worker_http_target_msgs_per_second"), Unit: "msgs/s"},
 		{Name: "worker_msgs_per_cpu_second", Value: 1e6 / b.median("worker"+cpu+"batch100"), Unit: "msgs/s"},
 		{Name: "worker_rss_mib_10k_outstanding", Value: b.median("worker_rss_mib_10k_outstanding"), Unit: "MiB"},
 		{Name: "worker_goroutines_1000_outstanding", Value: b.median("worker_goroutines_1000_outstanding"), Unit: "goroutines"},
