@@ -106,6 +106,23 @@ func TestWhateverTheOrderTheCountIsTheSame(t *testing.T) {
 	}
 }
 
+// TestAShortIntervalThatIsLateIsNotTakenForASeam: a local server may be 240 times as fast as life.
+func TestAShortIntervalThatIsLateIsNotTakenForASeam(t *testing.T) {
+	s := spans{floor: noon}
+	at := func(ms int) time.Time { return noon.Add(time.Duration(ms) * time.Millisecond) }
+	for _, one := range []struct {
+		start, end int
+		want       float64
+	}{{0, 250, 1}, {500, 750, 1}, {250, 500, 1}, {751, 1000, 1}, {250, 500, 0}, {751, 1000, 0}} {
+		if got := s.add(at(one.start), at(one.end)); got != one.want {
+			t.Fatalf("%d to %d ms counts %g, want %g", one.start, one.end, got, one.want)
+		}
+	}
+	if len(s.later) != 0 {
+		t.Fatalf("what is a millisecond apart is not joined: %v", s)
+	}
+}
+
 func TestSpansAreBounded(t *testing.T) {
 	s := spans{floor: noon}
 	for i := range 10 * maxSpans {

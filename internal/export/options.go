@@ -91,12 +91,19 @@ func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
 	o.Logging.RegisterFlags(fs)
 }
 
-// due is the age at which the next sample of the backlog is due: 3 minutes, unless a local server runs faster than life.
-func (o *Options) due() time.Duration { return o.FreshFor - o.PollInterval }
+// normal is the age at which the next sample of the backlog is due.
+const normal = backlog.SamplePeriod + visible
+
+// due is normal, unless a local server runs faster than life: --fresh-for tells how fast.
+func (o *Options) due() time.Duration {
+	if local(o.MonitoringEndpoint) {
+		return o.FreshFor - o.PollInterval
+	}
+	return normal
+}
 
 // scale returns a time of real life at the speed of due.
 func (o *Options) scale(d time.Duration) time.Duration {
-	normal := backlog.SamplePeriod + visible
 	return time.Duration(float64(d) * float64(o.due()) / float64(normal))
 }
 
@@ -110,7 +117,7 @@ const memory = time.Hour
 func (o *Options) times(d backlog.Definition) times {
 	due := o.scale(d.Due())
 	t := times{due: due, memory: max(o.scale(memory), due+o.Hold)}
-	t.limits.Fresh = due + o.PollInterval
+	t.limits.Fresh = o.FreshFor + due - o.due()
 	t.limits.Hold = max(0, due+o.Hold-t.limits.Fresh)
 	t.window = t.limits.Fresh + o.PollInterval
 	t.first = t.limits.Fresh + t.limits.Hold

@@ -61,6 +61,8 @@ func TestValidateNamesEveryFaultAtOnce(t *testing.T) {
 		{name: "too often for Cloud Monitoring", args: []string{one, "--poll-interval=9s"}, want: []string{`--poll-interval "9s": must be at least 10s`}},
 		{name: "too often for anybody", args: []string{one, "--monitoring-endpoint=127.0.0.1:8085", "--poll-interval=0"}, want: []string{`--poll-interval "0s": must be at least 100ms`}},
 		{name: "fresh for less than a poll", args: []string{one, "--fresh-for=30s"}, want: []string{`--fresh-for "30s": must not be shorter than --poll-interval`}},
+		{name: "fresh for less than is normal", args: []string{one, "--poll-interval=2m"}, want: []string{`--fresh-for "4m0s": is less than a normal sample's age; give at least 5m0s`}},
+		{name: "fresh for as long as is normal", args: []string{one, "--poll-interval=2m", "--fresh-for=5m"}},
 		{name: "believed for too long", args: []string{one, "--hold-for=57m"}, want: []string{`--hold "57m0s": makes more than 1h0m0s together with --fresh-for`}},
 		{name: "fresh for ever", args: []string{one, "--fresh-for=2562047h", "--hold-for=2562047h"}, want: []string{`--fresh-for "2562047h0m0s": must be at most 1h0m0s`}},
 		{name: "held for ever", args: []string{one, "--hold-for=2562047h"}, want: []string{`--hold "2562047h0m0s": makes more than 1h0m0s`}},

@@ -6,8 +6,9 @@ import (
 )
 
 const (
-	// seam is what two intervals may lie apart and still be neighbours: Monitoring's begin a little after the last ends.
-	seam = time.Second
+	// seam is what two intervals may lie apart and still be neighbours: Monitoring's begin a little after the last ends, and
+	// none is as short.
+	seam = 10 * time.Millisecond
 	// maxSpans bounds the gaps of one series that are remembered. An hour has 60 intervals.
 	maxSpans = 120
 )

@@ -100,6 +100,8 @@ func (o *Options) checkTimes(errs *config.Errors) {
 	errs.Check(o.PollInterval >= least, "--poll-interval", o.PollInterval, "must be at least "+least.String(), "Cloud Monitoring has a new sample every 60s")
 	errs.Check(o.FreshFor >= o.PollInterval, "--fresh-for", o.FreshFor, "must not be shorter than --poll-interval",
 		"add up the time between samples, the time until one is visible and the time between polls")
+	errs.Check(o.FreshFor < o.PollInterval || o.FreshFor >= o.due()+o.PollInterval, "--fresh-for", o.FreshFor, "is less than a normal sample's age",
+		"give at least "+(o.due()+o.PollInterval).String()+": 60s between samples, 120s until one is visible, and --poll-interval")
 	errs.Check(o.Hold >= 0, "--hold", o.Hold, "must not be negative", "give 0 to hold nothing")
 	errs.Check(o.FreshFor <= maxBelief, "--fresh-for", o.FreshFor, "must be at most "+maxBelief.String(), "an older backlog says nothing about now")
 	errs.Check(o.FreshFor > maxBelief || o.Hold <= maxBelief-o.FreshFor, "--hold", o.Hold, "makes more than "+maxBelief.String()+" together with --fresh-for",
