@@ -42,6 +42,7 @@ type gate struct {
 	until   time.Time          // when what is held is given back; zero while nothing is
 	stale   bool               // what comes now was received before that: it goes back at once
 	left    time.Time          // when the breaker was last closed
+	said    bool               // people were told that messages are held back
 	changed chan struct{}      // closed and made anew whenever those who wait have to look again
 	wake    chan struct{}      // capacity 1: run has to look again
 	paused  bool               // what was last told to receiving
@@ -249,9 +250,10 @@ func (g *gate) show() {
 func (g *gate) tell(before phase) {
 	switch {
 	case before == closed:
-		g.left = time.Now()
+		g.left, g.said = time.Now(), true
 		g.log.Warn("the target does not take messages: they are held back", zap.String("cause", g.breaker.cause))
-	case g.breaker.phase == closed:
+	case g.breaker.phase == closed && g.said:
+		g.said = false
 		g.log.Info("the target takes messages", zap.Duration("after", time.Since(g.left).Round(time.Millisecond)))
 	}
 }
@@ -352,6 +354,10 @@ func (g *gate) checked(ctx context.Context) {
 	g.holds.checks.WithLabelValues(result).Inc()
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if err != nil && !g.said {
+		g.said = true
+		g.log.Warn("the target does not answer yet: nothing is received", zap.Error(err))
+	}
 	before := g.breaker.phase
 	g.breaker.checked(time.Now(), err)
 	g.publish(before)

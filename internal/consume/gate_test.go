@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"spillway/internal/backlog"
 	"spillway/internal/deliver"
@@ -163,6 +164,8 @@ func (b *gateBench) fail(reason deliver.Reason, n int) {
 func TestNothingIsReceivedBeforeTheTargetAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newGateBench(t)
+		core, logs := observer.New(zap.InfoLevel)
+		b.log = zap.New(core)
 		if !b.isPaused() || b.ready() == nil {
 			t.Error("receiving is not paused from the start")
 		}
@@ -180,6 +183,9 @@ func TestNothingIsReceivedBeforeTheTargetAnswers(t *testing.T) {
 		b.set(nil)
 		time.Sleep(checkPause)
 		b.expect(waits, 5, 0)
+		if logs.FilterMessage("the target does not answer yet: nothing is received").Len() != 1 || logs.Len() != 2 {
+			t.Errorf("logged %v", logs.All())
+		}
 		if b.isPaused() || b.ready() != nil || testutil.ToFloat64(b.holds.paused) != 0 {
 			t.Errorf("paused %t, ready %v", b.isPaused(), b.ready())
 		}
