@@ -122,6 +122,10 @@ bench-worker: bench-programs ## Measure what a message costs through the worker,
 bench-exporter: bench-programs ## Measure what backlog-exporter costs, beside stackdriver_exporter (5 minutes; the last lines are rows).
 	$(BIN)/bench/exporter -programs=$(BIN) -peers=$(BIN)/bench
 
+.PHONY: bench-external-metrics
+bench-external-metrics: build ## Measure the external metrics API as a process, 10,000 subscriptions over TLS (1 minute; the last lines are rows).
+	cd bench && $(GO) run ./externalmetrics -programs=../$(BIN)
+
 .PHONY: profile-worker
 profile-worker: bench-programs ## Write profiles of the worker into bin/profiles, and list what costs most.
 	$(BIN)/bench/worker -programs=$(BIN) -peers=$(BIN)/bench -profiles=$(BIN)/profiles
