@@ -104,7 +104,11 @@ func (c *client) run(ctx context.Context, rate int, window time.Duration) (*resu
 				at := time.Now()
 				if rate > 0 {
 					at = begin.Add(time.Duration(due.Add(1)) * time.Second / time.Duration(rate))
-					time.Sleep(time.Until(at))
+					select {
+					case <-ctx.Done():
+						return
+					case <-time.After(time.Until(at)):
+					}
 				}
 				if at.Sub(begin) > window {
 					return
