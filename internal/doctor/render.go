@@ -3,6 +3,7 @@ package doctor
 import (
 	"encoding/json"
 	"io"
+	"os"
 	"strings"
 
 	"spillway/internal/terminal"
@@ -23,7 +24,7 @@ func (a *App) write(r *Report) error {
 		return writeJSON(a.out, r)
 	}
 	_, coloured := terminal.Of(a.out)
-	return writeText(a.out, r, coloured)
+	return writeText(a.out, r, coloured && os.Getenv("NO_COLOR") == "")
 }
 
 func writeJSON(out io.Writer, r *Report) error {
