@@ -105,7 +105,7 @@ func (w *world) awaitSamples() {
 // examine runs doctor on the world's autoscaler, or whatever else the flags say.
 func (w *world) examine(change ...func(*Options)) Report {
 	w.t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(w.serve))
+	server := httptest.NewTLSServer(http.HandlerFunc(w.serve))
 	w.t.Cleanup(server.Close)
 	o := Options{
 		Target: "hpa/offers", Kubeconfig: kubeconfig(w.t, server.URL), Namespace: "shop", Project: "shop", PubsubEndpoint: w.emulator,
@@ -129,7 +129,7 @@ func kubeconfig(t *testing.T, server string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "kubeconfig")
 	text := fmt.Sprintf(`{"apiVersion":"v1","kind":"Config","current-context":"test","contexts":[{"name":"test","context":{"cluster":"test","user":"test","namespace":"default"}}],
-"clusters":[{"name":"test","cluster":{"server":%q}}],"users":[{"name":"test","user":{"token":"s3cret-token"}}]}`, server)
+"clusters":[{"name":"test","cluster":{"server":%q,"insecure-skip-tls-verify":true}}],"users":[{"name":"test","user":{"token":"s3cret-token"}}]}`, server)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -140,8 +140,8 @@ func kubeconfig(t *testing.T, server string) string {
 func (w *world) serve(out http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if r.Method != http.MethodGet {
-		w.t.Errorf("doctor sends %s %s", r.Method, r.URL)
+	if r.Method != http.MethodGet || r.Header.Get("Authorization") != "Bearer s3cret-token" {
+		w.t.Errorf("doctor sends %s %s as %q", r.Method, r.URL, r.Header.Get("Authorization"))
 	}
 	path := r.URL.Path
 	for prefix, code := range w.refuse {

@@ -61,7 +61,7 @@ type Item struct {
 // The error is the API's.
 func (c *Client) Reading(ctx context.Context, metric string, selector Selector) ([]Item, error) {
 	resource := schema.GroupVersionResource{Group: "external.metrics.k8s.io", Version: "v1beta1", Resource: metric}
-	found, err := list[v1beta1.ExternalMetricValue](ctx, c, resource, c.Namespace, selector.String())
+	found, err := listed[v1beta1.ExternalMetricValue](ctx, c, resource, c.Namespace, metav1.ListOptions{LabelSelector: selector.String()})
 	if err != nil {
 		return nil, fmt.Errorf("reading the external metric: %w", err)
 	}

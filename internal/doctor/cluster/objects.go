@@ -23,7 +23,11 @@ func core(resource string) schema.GroupVersionResource {
 
 // list reads the objects that a selector of labels chooses, each into a T. The error is the API's.
 func list[T any](ctx context.Context, c *Client, resource schema.GroupVersionResource, namespace, selector string) ([]T, error) {
-	found, err := c.objects.Resource(resource).Namespace(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector, Limit: maxListed})
+	return listed[T](ctx, c, resource, namespace, metav1.ListOptions{LabelSelector: selector, Limit: maxListed})
+}
+
+func listed[T any](ctx context.Context, c *Client, resource schema.GroupVersionResource, namespace string, options metav1.ListOptions) ([]T, error) {
+	found, err := c.objects.Resource(resource).Namespace(namespace).List(ctx, options)
 	if err != nil {
 		return nil, err
 	}
