@@ -1,4 +1,5 @@
-// Command spillway is the tool for people: an emulator, a load generator, and a demo that shows everything at work.
+// Command spillway is the tool for people: an emulator, a load generator, a demo that shows everything at work, and a doctor
+// that finds out why it does not.
 package main
 
 import (

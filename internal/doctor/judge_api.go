@@ -109,7 +109,7 @@ func judgeReading(f *readingFacts, want string) Finding {
 	case !f.asked:
 		return skipped(linkReading, about, "the selector does not parse, so the autoscaler cannot ask")
 	case f.err != nil && cluster.FaultOf(f.err) == cluster.Forbidden:
-		return refused(linkReading, about, f.err, right{"external.metrics.k8s.io", "*", "get", f.namespace})
+		return refused(linkReading, about, f.err, right{"external.metrics.k8s.io", "*", "list", f.namespace})
 	case f.err != nil && cluster.FaultOf(f.err) == cluster.NotFound:
 		return failed(linkReading, about, "the autoscaler is answered that there is no such metric: "+words(innermost(f.err)), "see the links metric, selector, subscription and apiservice")
 	case f.err != nil:

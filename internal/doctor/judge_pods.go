@@ -144,13 +144,13 @@ func judgeWorkers(workers []worker, namespace, none string) Finding {
 // judgeRefusedWorkers judges what the workers themselves say about their right to receive. It has nothing to say where they
 // have not been refused.
 func judgeRefusedWorkers(workers []worker, sub backlog.Subscription) (Finding, bool) {
-	for i := range workers {
+	for _, w := range workers {
 		for _, name := range []string{sub.String(), sub.ID} {
-			denied, _ := workers[i].families.series("pubsub_worker_receive_restarts_total", map[string]string{"subscription": name, "code": "PermissionDenied"})
-			streams, _ := workers[i].families.series("pubsub_worker_stream_connected", map[string]string{"subscription": name})
+			denied, _ := w.families.series("pubsub_worker_receive_restarts_total", map[string]string{"subscription": name, "code": "PermissionDenied"})
+			streams, _ := w.families.series("pubsub_worker_stream_connected", map[string]string{"subscription": name})
 			if denied > 0 && streams == 0 {
 				return failed(linkPermission, "pubsub.subscriptions.consume of the workers",
-					fmt.Sprintf("%s has been refused %g times and has no stream open", workers[i].pod.Name, denied),
+					fmt.Sprintf("%s has been refused %g times and has no stream open", w.pod.Name, denied),
 					grant(sub, onSubscription()[0])+", with the workers' account"), true
 			}
 		}

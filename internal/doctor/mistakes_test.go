@@ -129,7 +129,7 @@ func TestPlantedMistakes(t *testing.T) {
 func TestWhatMayNotBeSeenIsSkippedWithTheRightThatIsMissing(t *testing.T) {
 	tests := []struct{ path, link, cure string }{
 		{"/apis/apiregistration.k8s.io", linkAPIService, `a ClusterRole with: {apiGroups: ["apiregistration.k8s.io"], resources: ["apiservices"], verbs: ["get"]}`},
-		{"/apis/external.metrics.k8s.io", linkReading, `a Role in namespace shop with: {apiGroups: ["external.metrics.k8s.io"], resources: ["*"], verbs: ["get"]}`},
+		{"/apis/external.metrics.k8s.io", linkReading, `a Role in namespace shop with: {apiGroups: ["external.metrics.k8s.io"], resources: ["*"], verbs: ["list"]}`},
 		{"/apis/apps/v1", linkPods, `{apiGroups: ["apps"], resources: ["deployments/scale"], verbs: ["get"]}`},
 		{"/api/v1/namespaces/shop/pods/worker-1", linkWorkers, `a Role in namespace shop with: {apiGroups: [""], resources: ["pods/proxy"], verbs: ["get"]}`},
 		{"/api/v1/namespaces/spillway/services", linkExporter, `a Role in namespace spillway with: {apiGroups: [""], resources: ["services/proxy"], verbs: ["get"]}`},

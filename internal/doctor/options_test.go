@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -52,7 +53,7 @@ func TestValidate(t *testing.T) {
 			if err != nil {
 				if joined, ok := err.(interface{ Unwrap() []error }); !ok || len(joined.Unwrap()) != len(tt.want) {
 					t.Errorf("the faults are %v", err)
-				} else if _, ok := joined.Unwrap()[0].(*config.Error); !ok {
+				} else if _, ok := errors.AsType[*config.Error](err); !ok {
 					t.Errorf("%v is no config.Error", err)
 				}
 			}

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
 
 	"spillway/internal/testenv"
 )
@@ -102,8 +105,30 @@ func TestWhatOthersSayFitsOneLine(t *testing.T) {
 	if len(long) > maxMessage+3 || strings.Contains(long, "\n") || !utf8.ValidString(long) {
 		t.Errorf("%d bytes: %q", len(long), long)
 	}
-	links := []string{linkCredentials, linkSubscription, linkAPIService, linkConditions}
-	if slices.ContainsFunc(links, func(l string) bool { return len(l) > 13 }) {
+	if slices.ContainsFunc(links(), func(l string) bool { return len(l) > 13 }) {
 		t.Error("a link's name is wider than its column")
+	}
+}
+
+func links() []string {
+	return []string{
+		linkCredentials, linkCluster, linkAutoscaler, linkMetric, linkSelector, linkProject, linkSubscription, linkPermission, linkSamples,
+		linkExporter, linkAPIService, linkReading, linkConditions, linkPods, linkWorkers,
+	}
+}
+
+func TestEveryLinkIsDocumentedInItsOrder(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/doctor.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var documented []string
+	for line := range strings.Lines(string(doc)) {
+		if heading, is := strings.CutPrefix(line, "### "); is {
+			documented = append(documented, strings.TrimSpace(heading))
+		}
+	}
+	if diff := cmp.Diff(links(), documented); diff != "" {
+		t.Errorf("docs/doctor.md (-links +headings):\n%s", diff)
 	}
 }
