@@ -1,10 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -40,7 +40,8 @@ func (b *bench) server(ctx context.Context, subscriptions int, flags ...string) 
 // target is a program that is scraped.
 type target struct {
 	*run.Process
-	url string
+	url  string
+	body bytes.Buffer // of the last scrape; kept, so that it is the target that a scrape measures
 }
 
 // exporter runs backlog-exporter over a server.
@@ -102,23 +103,34 @@ func freeAddress(ctx context.Context) (string, error) {
 	return ln.Addr().String(), ln.Close()
 }
 
-// scrape reads a target's series as Prometheus does, compressed if the target likes, and says how long that took.
-func (t *target) scrape(ctx context.Context) (body string, took time.Duration, err error) {
+// scrape reads a target's series as Prometheus does, compressed if the target likes.
+func (t *target) scrape(ctx context.Context) (body string, err error) {
+	_, err = t.read(ctx, "")
+	return t.body.String(), err
+}
+
+// read reads what a target answers with a content coding, which is left as it came unless it is empty, and says how long
+// that took.
+func (t *target) read(ctx context.Context, coding string) (took time.Duration, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url, http.NoBody)
 	if err != nil {
-		return "", 0, fmt.Errorf("making a scrape: %w", err)
+		return 0, fmt.Errorf("making a scrape: %w", err)
+	}
+	if coding != "" {
+		req.Header.Set("Accept-Encoding", coding)
 	}
 	begin := time.Now()
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return "", 0, fmt.Errorf("scraping: %w", err)
+		return 0, fmt.Errorf("scraping: %w", err)
 	}
-	text, err := io.ReadAll(resp.Body)
+	t.body.Reset()
+	_, err = t.body.ReadFrom(resp.Body)
 	took = time.Since(begin)
 	if err = errors.Join(err, resp.Body.Close()); err != nil || resp.StatusCode != http.StatusOK {
-		return "", 0, fmt.Errorf("scraping: %s, %w", resp.Status, err)
+		return 0, fmt.Errorf("scraping: %s, %w", resp.Status, err)
 	}
-	return string(text), took, nil
+	return took, nil
 }
 
 // until scrapes until so many lines begin with a prefix, and returns the last scrape.
@@ -126,7 +138,7 @@ func (t *target) until(ctx context.Context, prefix string, lines int) (string, e
 	ticker := time.NewTicker(500 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		body, _, err := t.scrape(ctx)
+		body, err := t.scrape(ctx)
 		if err == nil && count(body, prefix) >= lines {
 			return body, nil
 		}

@@ -21,7 +21,7 @@ const (
 )
 
 // decoder gathers the series that were asked for, straight from the encoded answer: the generated messages of a page take
-// fifty times the memory of what is kept of them. It reads what proto.Unmarshal reads; FuzzDecode holds the two against
+// thirty times the memory of what is kept of them. It reads what proto.Unmarshal reads; FuzzDecode holds the two against
 // each other. Field numbers are those of google/monitoring/v3/metric_service.proto and what that imports.
 type decoder struct {
 	query  Query

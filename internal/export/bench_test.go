@@ -67,13 +67,18 @@ func (d *discard) Write(p []byte) (int, error) {
 func BenchmarkScrape10000(b *testing.B) {
 	p := filled(b, 10_000)
 	h := scrape(p.current, prometheus.NewRegistry(), func() time.Time { return noon.Add(time.Second) }, zap.NewNop())
-	req := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/metrics", http.NoBody)
-	out := &discard{ResponseWriter: httptest.NewRecorder()}
-	for b.Loop() {
-		h.ServeHTTP(out, req)
+	for _, encoding := range []string{"identity", "gzip"} {
+		b.Run(encoding, func(b *testing.B) {
+			req := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/metrics", http.NoBody)
+			req.Header.Set("Accept-Encoding", encoding)
+			out := &discard{ResponseWriter: httptest.NewRecorder()}
+			for b.Loop() {
+				h.ServeHTTP(out, req)
+			}
+			b.SetBytes(out.n / int64(b.N))
+			b.ReportAllocs()
+		})
 	}
-	b.SetBytes(out.n / int64(b.N))
-	b.ReportAllocs()
 }
 
 // BenchmarkTurn10000 is what a turn costs but for the calls: taking in the answers and making the section.
