@@ -37,7 +37,7 @@ func (a *App) examineAutoscaler(ctx context.Context, name string) Report {
 	c := &chain{}
 	questions := append(a.dialing(), question{"the autoscaler", func(ctx context.Context) { a.findAutoscaler(ctx, c, name) }})
 	a.together(ctx, questions)
-	target := strings.TrimSuffix("hpa "+c.scaler.namespace+"/"+c.scaler.name, "/")
+	target := "hpa " + strings.Trim(c.scaler.namespace+"/"+c.scaler.name, "/")
 	links := []Finding{judgeCredentials(a.google), a.judgeCluster()}
 	if a.kubeErr != nil {
 		return newReport(target, links)
@@ -54,6 +54,7 @@ func (a *App) examineAutoscaler(ctx context.Context, name string) Report {
 
 // findAutoscaler connects to the cluster and reads the autoscaler, and its neighbours where it is not clear which was meant.
 func (a *App) findAutoscaler(ctx context.Context, c *chain, name string) {
+	c.scaler.namespace, c.scaler.name = a.opts.Namespace, name
 	if a.kube == nil {
 		client, err := cluster.Connect(cluster.Options{Kubeconfig: a.opts.Kubeconfig, Context: a.opts.Context, Namespace: a.opts.Namespace, Timeout: a.opts.Timeout})
 		if err != nil {
@@ -61,8 +62,8 @@ func (a *App) findAutoscaler(ctx context.Context, c *chain, name string) {
 			return
 		}
 		a.kube, a.host, a.opts.Namespace = client, client.Host, client.Namespace
+		c.scaler.namespace = client.Namespace
 	}
-	c.scaler.namespace, c.scaler.name = a.opts.Namespace, name
 	if name != "" {
 		if c.scaler.found, c.scaler.err = a.kube.Autoscaler(ctx, name); c.scaler.err == nil {
 			return
@@ -167,9 +168,20 @@ func (a *App) findExporter(ctx context.Context, c *chain) {
 	case len(found) == 0 || found[0].Port == "":
 		c.page.none = "the cluster has no Service with the label app.kubernetes.io/name=backlog-exporter and a port called metrics; give --exporter"
 	default:
-		c.page = exporterPage{where: "the exporter " + found[0].String(), service: found[0]}
-		c.page.families, c.page.err = read(a.kube.ScrapeService(ctx, found[0]))
+		service := nearest(found, a.opts.Namespace)
+		c.page = exporterPage{where: "the exporter " + service.String(), service: service}
+		c.page.families, c.page.err = read(a.kube.ScrapeService(ctx, service))
 	}
+}
+
+// nearest returns the exporter of the namespace if it has one of its own, else the first.
+func nearest(found []cluster.Service, namespace string) cluster.Service {
+	for _, s := range found {
+		if s.Namespace == namespace && s.Port != "" {
+			return s
+		}
+	}
+	return found[0]
 }
 
 // scrapeExporter reads the series of the exporter whose URL was given. What is told of the URL has no password.

@@ -85,6 +85,15 @@ func TestWhatTheExporterReallySays(t *testing.T) {
 	}
 }
 
+func TestTheNamespacesOwnExporterIsAsked(t *testing.T) {
+	found := []cluster.Service{{Namespace: "spillway", Name: "a", Port: "9090"}, {Namespace: "shop", Name: "b", Port: "9090"}, {Namespace: "depot", Name: "c"}}
+	for namespace, want := range map[string]string{"shop": "b", "depot": "a", "default": "a"} {
+		if got := nearest(found, namespace); got.Name != want {
+			t.Errorf("%s: %s", namespace, got)
+		}
+	}
+}
+
 func TestPagesThatAreNone(t *testing.T) {
 	for _, page := range []string{"", "<html><body>s3cret</body></html>", "a{b=} 1\n", "{}", "\x00\xff"} {
 		if families, err := parseExposition([]byte(page)); !errors.Is(err, errNoMetrics) || strings.Contains(err.Error(), "s3cret") {

@@ -101,7 +101,7 @@ func judgeSelector(e *external, samples map[string][]string) Finding {
 		}
 		return failed(linkSelector, e.Name, ask.Unselected(e.Selector).Message, "name the subscription in the selector")
 	}
-	if bad, ok := wrongValue(e, samples); ok {
+	if bad, ok := wrongValue(e, samples); ok && !e.reading.answered() {
 		return bad
 	}
 	names := make([]string, len(e.asked.Subscriptions))

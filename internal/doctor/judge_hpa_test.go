@@ -102,6 +102,7 @@ func TestJudgeSelector(t *testing.T) {
 		{"subscription_id=offers,job=exporter-of-backlogs", true, OK, "offers", ""},
 		{"subscription_id=offers,job=exporter-of-backlogs", false, Failed, `"job"`, "take it out"},
 		{"subscription_id=offers,region=us-east1", true, OK, "offers", ""},
+		{"subscription_id=offers,region=asia-east1", true, OK, "offers", ""}, // answered from before a gap
 		{"subscription_id=offers,region=us-est1", false, Failed, "region=us-est1", "did you mean us-east1?"},
 		{"subscription_id=offers,region=asia", false, Failed, "region=asia", "use one of europe-west1, us-east1"},
 		{"subscription_id=offers,resource.type=pubsub_subscripton", false, Failed, "resource.type", "did you mean pubsub_subscription?"},

@@ -167,7 +167,7 @@ func TestWhichAutoscalerIsMeant(t *testing.T) {
 func TestWithoutACluster(t *testing.T) {
 	w := newWorld(t)
 	r := w.examine(func(o *Options) { o.Kubeconfig = "/nonexistent/kubeconfig" })
-	if f := r.Links[len(r.Links)-1]; f.Link != linkCluster || f.Verdict != Failed || r.Verdict != Failed {
+	if f := r.Links[len(r.Links)-1]; f.Link != linkCluster || f.Verdict != Failed || r.Verdict != Failed || r.Target != "hpa shop/offers" {
 		t.Errorf("an autoscaler: %+v", f)
 	}
 	r = w.examine(func(o *Options) { o.Target, o.Kubeconfig = "offers", "" })

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"cloud.google.com/go/iam/apiv1/iampb"
 	pubsub "cloud.google.com/go/pubsub/v2/apiv1"
@@ -40,8 +39,6 @@ type Subscription struct {
 	Broken bool
 	// Export is set where Pub/Sub itself writes the messages somewhere, and Push where it posts them.
 	Export, Push bool
-	// Retention is how long unacknowledged messages are kept.
-	Retention time.Duration
 }
 
 // Client asks Pub/Sub. It is safe for concurrent use.
@@ -102,9 +99,8 @@ func (c *Client) Describe(ctx context.Context, sub backlog.Subscription) (Subscr
 	}
 	return Subscription{
 		Topic: got.GetTopic(), Detached: got.GetDetached(), Broken: got.GetState() == pubsubpb.Subscription_RESOURCE_ERROR,
-		Export:    got.GetBigqueryConfig() != nil || got.GetCloudStorageConfig() != nil,
-		Push:      got.GetPushConfig().GetPushEndpoint() != "",
-		Retention: got.GetMessageRetentionDuration().AsDuration(),
+		Export: got.GetBigqueryConfig() != nil || got.GetCloudStorageConfig() != nil,
+		Push:   got.GetPushConfig().GetPushEndpoint() != "",
 	}, nil
 }
 
