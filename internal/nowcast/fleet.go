@@ -1,0 +1,199 @@
+package nowcast
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// fleet is what the pods of one tick come to.
+type fleet struct {
+	expected, scraped int // Ready pods, and those of them whose scrape counts.
+	terminating       int
+	inFlight          float64
+	delivering        int // Of the scraped, those that delivered something since the scrape before.
+	blocked           int // Without a stream or paused.
+	full, paused      int
+	age               float64 // Of the first deliveries of the ready pods, where there were some.
+}
+
+// covered reports whether enough ready pods were scraped to speak for the rest.
+func (f fleet) covered() bool { return f.scraped > 0 && 2*f.scraped >= f.expected }
+
+// scale is what scraped pods' numbers are multiplied with to speak for those that were not.
+func (f fleet) scale() float64 { return max(1, float64(f.expected)/math.Max(1, float64(f.scraped))) }
+
+// observe takes in the pods of a tick and returns what they come to.
+func (s *State) observe(law Law, in *Input) fleet {
+	s.round++
+	elapsed := in.Now.Sub(s.last).Seconds()
+	fade := math.Exp(-max(0, min(elapsed, memory)) / memory)
+	s.slots.fade(fade)
+	s.cpu.fade(fade)
+	s.verdicts.fade(math.Exp(-max(0, min(elapsed, memory)) / lookBack))
+	var f fleet
+	var others float64
+	ages := make([]float64, 0, 32)
+	var reached quotient
+	for i := range in.Pods {
+		pod := &in.Pods[i]
+		c := s.meet(pod)
+		c.current = c.take(s, law, pod, in.Now, &reached)
+		c.wanted = pod.Ready && !pod.Terminating
+		switch {
+		case pod.Terminating:
+			f.terminating++
+		case pod.Ready:
+			f.expected++
+		}
+		if !c.current {
+			continue
+		}
+		if !c.wanted {
+			others += c.scrape.InFlight
+			continue
+		}
+		f.add(c)
+		if c.brought {
+			ages = append(ages, c.age())
+		}
+	}
+	f.delivering = len(ages)
+	if len(ages) > 0 {
+		slices.Sort(ages)
+		f.age = ages[len(ages)/2]
+	}
+	f.inFlight = f.inFlight*f.scale() + others
+	s.learn(reached, elapsed)
+	s.bury()
+	return f
+}
+
+// add counts a ready pod that was scraped.
+func (f *fleet) add(c *counted) {
+	p := &c.scrape
+	f.scraped++
+	f.inFlight += p.InFlight
+	if c.full {
+		f.full++
+	}
+	if p.Paused {
+		f.paused++
+	}
+	if p.Paused || !p.Connected {
+		f.blocked++
+	}
+}
+
+// meet finds what is remembered of a pod.
+func (s *State) meet(pod *Pod) *counted {
+	c := s.index[pod.Name]
+	if c == nil {
+		c = &counted{name: pod.Name}
+		s.index[pod.Name] = c
+		s.pods = append(s.pods, c)
+	}
+	c.round = s.round
+	return c
+}
+
+// bury keeps what pods that are no more had counted.
+func (s *State) bury() {
+	s.pods = slices.DeleteFunc(s.pods, func(c *counted) bool {
+		if c.round == s.round {
+			return false
+		}
+		s.gone = s.gone.plus(c.total, 1).plus(c.guess, 1)
+		delete(s.index, c.name)
+		return true
+	})
+}
+
+// age is how long the pod's latest first delivery had waited.
+func (c *counted) age() float64 {
+	ref := c.scrape.At
+	if d := c.scrape.Delivery; !d.IsZero() && d.Before(ref) {
+		ref = d
+	}
+	return max(0, ref.Sub(c.scrape.Frontier).Seconds())
+}
+
+// take adds a pod's scrape to what was counted, and reports whether it is one that counts now.
+func (c *counted) take(s *State, law Law, pod *Pod, now time.Time, reached *quotient) bool {
+	if !pod.sound() {
+		return !c.scrape.At.IsZero() && now.Sub(c.scrape.At) <= law.Scrape
+	}
+	dt := pod.At.Sub(c.scrape.At).Seconds()
+	switch {
+	case c.scrape.At.IsZero():
+		c.begin(s, pod)
+	case dt > 0:
+		c.follow(s, law, pod, dt, reached)
+	case dt < -law.Scrape.Seconds(): // Its clock was set back; small disorder is an old answer that came late.
+		c.rate, c.brought = counts{}, false
+		c.scrape = *pod
+	}
+	return now.Sub(c.scrape.At) <= law.Scrape
+}
+
+// begin starts to count a pod. What it counted before is counted only if it cannot have counted before the State began.
+func (c *counted) begin(s *State, pod *Pod) {
+	if pod.Started.After(s.began) {
+		c.total = counts{pod.Delivered, pod.Left}
+		c.brought = pod.Delivered > 0
+		if life := pod.At.Sub(pod.Started).Seconds(); life > 0 {
+			c.rate = counts{pod.Delivered / life, pod.Left / life}
+		}
+	}
+	c.guess = counts{}
+	c.full = pod.full()
+	c.scrape = *pod
+}
+
+func (p *Pod) full() bool { return p.Slots > 0 && p.InFlight >= p.Slots }
+
+// follow counts what happened since the scrape before, dt seconds ago. A counter that fell began again at 0.
+func (c *counted) follow(s *State, law Law, pod *Pod, dt float64, reached *quotient) {
+	old := c.scrape
+	if pod.Delivered < old.Delivered || pod.Left < old.Left || pod.Acked < old.Acked || pod.AckedSeconds < old.AckedSeconds {
+		old = Pod{}
+	}
+	delta := counts{pod.Delivered - old.Delivered, pod.Left - old.Left}
+	c.total, c.guess = c.total.plus(delta, 1), counts{}
+	c.rate = counts{delta.delivered / dt, delta.left / dt}
+	c.brought = delta.delivered > 0
+	acked := pod.Acked - old.Acked
+	s.verdicts.add(max(0, pod.Nacked-old.Nacked), acked)
+	if pod.Ready && !pod.Terminating {
+		s.measure(law, pod, &old, dt)
+		if c.full && pod.full() && s.age >= nearNow && s.caughtSince.IsZero() && old.Slots > 0 {
+			reached.add(acked, dt)
+		}
+	}
+	c.full = pod.full()
+	c.scrape = *pod
+}
+
+// total is what the fleet has counted by now. Each pod is carried from its scrape to now at its own rate; one that cannot be scraped is counted
+// like the mean of the others until it answers again, when the truth takes the guess's place.
+func (s *State) total(law Law, f fleet, now time.Time, elapsed float64) counts {
+	all := s.gone
+	var mean counts
+	for _, c := range s.pods {
+		if c.current {
+			mean = mean.plus(c.rate, 1/math.Max(1, float64(f.scraped)))
+		}
+	}
+	for _, c := range s.pods {
+		behind := min(max(0, now.Sub(c.scrape.At).Seconds()), law.Scrape.Seconds())
+		if c.scrape.At.IsZero() {
+			behind = 0
+		}
+		all = all.plus(c.total, 1).plus(c.rate, behind)
+		if !c.current && c.wanted && f.covered() {
+			c.guess = c.guess.plus(mean, elapsed)
+		}
+		all = all.plus(c.guess, 1)
+	}
+	return counts{finite(all.delivered), finite(all.left)}
+}
