@@ -119,14 +119,13 @@ func (t *target) perPoll(ctx context.Context) (float64, error) {
 	return float64((after - before).Microseconds()) / (morePolls - polls), nil
 }
 
-// spent is the processor time until now and the polls that it went into. The scrape that tells is counted in.
+// spent is the processor time until now and the polls that it went into. The scrape that tells is counted in, uncompressed.
 func (t *target) spent(ctx context.Context) (time.Duration, float64, error) {
-	body, err := t.scrape(ctx)
-	if err != nil {
+	if _, err := t.read(ctx, "identity"); err != nil {
 		return 0, 0, err
 	}
 	cpu, err := t.CPU()
-	return cpu, sum(body, complete), err
+	return cpu, sum(t.body.String(), complete), err
 }
 
 // perScrape is the processor time of one scrape in microseconds.
