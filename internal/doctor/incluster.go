@@ -25,6 +25,7 @@ type chain struct {
 	scaler   autoscalerFacts
 	metrics  []*external
 	subjects []*subject
+	left     int // subscriptions that were asked for beyond those
 	service  serviceFacts
 	page     exporterPage
 	pods     []cluster.Pod
@@ -115,7 +116,11 @@ func (a *App) understand(c *chain) {
 			continue
 		}
 		for _, sub := range e.asked.Subscriptions {
-			if len(c.subjects) < maxSubjects && !slices.ContainsFunc(c.subjects, func(s *subject) bool { return s.sub == sub }) {
+			switch {
+			case slices.ContainsFunc(c.subjects, func(s *subject) bool { return s.sub == sub }):
+			case len(c.subjects) == maxSubjects:
+				c.left++
+			default:
 				c.subjects = append(c.subjects, a.newSubject(sub, monitored(e.asked.Metric)))
 			}
 		}
@@ -254,6 +259,9 @@ func (a *App) judgeChain(c *chain) []Finding {
 		if refused, found := judgeRefusedWorkers(c.workers, s.sub); found {
 			links = append(links, refused)
 		}
+	}
+	if c.left > 0 {
+		links = append(links, skipped(linkSubscription, "", fmt.Sprintf("%d more of the selector's subscriptions are not looked at; name one as the argument", c.left)))
 	}
 	if len(c.metrics) > 0 {
 		links = append(links, judgeAPIService(&c.service, answered))

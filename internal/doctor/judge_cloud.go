@@ -152,11 +152,11 @@ func judgeTested(s *subject, p permission) Finding {
 	case code != codes.OK && code != codes.PermissionDenied:
 		return skipped(linkPermission, p.name, words(s.grantErr))
 	case slices.Contains(s.granted, p.name):
-		return fine(linkPermission, p.name, "granted to the account that doctor runs as")
+		return fine(linkPermission, p.name, "granted on "+s.sub.ID+" to the account that doctor runs as")
 	case p.who == "doctor":
-		return warning(linkPermission, p.name, "the account that doctor runs as lacks it", grant(s.sub, p))
+		return warning(linkPermission, p.name, "the account that doctor runs as lacks it on "+s.sub.ID, grant(s.sub, p))
 	default:
-		return failed(linkPermission, p.name, "the account that doctor runs as lacks it; "+p.who+" need it", grant(s.sub, p))
+		return failed(linkPermission, p.name, "the account that doctor runs as lacks it on "+s.sub.ID+"; "+p.who+" need it", grant(s.sub, p))
 	}
 }
 
@@ -164,9 +164,9 @@ func judgeTested(s *subject, p permission) Finding {
 func judgeCalled(s *subject, p permission, err error, lacking Verdict) Finding {
 	switch codeOf(err) {
 	case codes.OK:
-		return fine(linkPermission, p.name, "granted to the account that doctor runs as")
+		return fine(linkPermission, p.name, "granted in project "+s.sub.Project+" to the account that doctor runs as")
 	case codes.PermissionDenied:
-		return Finding{linkPermission, p.name, lacking, "the account that doctor runs as lacks it; " + p.who + " needs it", grant(s.sub, p)}
+		return Finding{linkPermission, p.name, lacking, "the account that doctor runs as lacks it in project " + s.sub.Project + "; " + p.who + " needs it", grant(s.sub, p)}
 	case codes.Unimplemented:
 		return skipped(linkPermission, p.name, "this server does not have the call that needs it")
 	default:

@@ -116,6 +116,9 @@ func TestJudgePermissions(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.s.sub = backlog.Subscription{Project: "shop", ID: "offers"}
 			for i, got := range judgePermissions(&tt.s) {
+				if (got.Verdict == Failed || got.Verdict == Warning) && !strings.Contains(got.Message, "on offers") && !strings.Contains(got.Message, "in project shop") {
+					t.Errorf("%q does not say on what", got.Message)
+				}
 				if got.Verdict != tt.want[i] {
 					t.Errorf("%s is %s (%s), want %s", got.About, got.Verdict, got.Message, tt.want[i])
 				}

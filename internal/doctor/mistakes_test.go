@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -161,6 +162,30 @@ func TestWhichAutoscalerIsMeant(t *testing.T) {
 	r := w.examine(func(o *Options) { o.Target = "hpa/ofers" })
 	if f := r.Links[len(r.Links)-1]; f.Link != linkAutoscaler || f.Verdict != Failed || f.Cure != "did you mean hpa/offers?" {
 		t.Errorf("a mistyped one: %+v", f)
+	}
+}
+
+func TestManySubscriptionsAreLookedAtInPart(t *testing.T) {
+	w := newWorld(t)
+	names := []string{"offers"}
+	for i := range maxSubjects + 2 {
+		names = append(names, fmt.Sprintf("offers%d", i))
+	}
+	w.external().Selector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{
+		Key: "resource.labels.subscription_id", Operator: metav1.LabelSelectorOpIn, Values: names,
+	}}}
+	r := w.examine()
+	looked := 0
+	for _, f := range r.Links {
+		switch {
+		case f.Link == linkSubscription && f.About != "":
+			looked++
+		case f.Link == linkSubscription:
+			expect(t, f, Skipped, "3 more of the selector's subscriptions", "")
+		}
+	}
+	if looked != maxSubjects {
+		t.Errorf("%d are looked at", looked)
 	}
 }
 
