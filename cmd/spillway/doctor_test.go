@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -48,6 +49,26 @@ func TestDoctorRefusesBadInput(t *testing.T) {
 		code, stdout, stderr := run(t, "", strings.Fields(tt.args)...)
 		if code != 2 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, tt.want) {
 			t.Errorf("%s: exit %d\nstdout: %s\nstderr: %s", tt.args, code, stdout, stderr)
+		}
+	}
+}
+
+// TestTheToolIsFreeOfTheServersLibraries holds that reading a cluster costs neither the API server's library nor a clientset:
+// either would double the program.
+func TestTheToolIsFreeOfTheServersLibraries(t *testing.T) {
+	t.Parallel()
+	deps, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "spillway/cmd/spillway").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(deps), "k8s.io/client-go/dynamic\n") {
+		t.Error("the list lacks what is known to be in it")
+	}
+	for dep := range strings.Lines(string(deps)) {
+		for _, large := range []string{"sigs.k8s.io/custom-metrics-apiserver", "k8s.io/apiserver", "k8s.io/client-go/kubernetes", "k8s.io/client-go/informers"} {
+			if strings.HasPrefix(dep, large) {
+				t.Errorf("it is made of %s", dep)
+			}
 		}
 	}
 }
