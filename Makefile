@@ -54,18 +54,20 @@ test: ## Run every test, with -race where there is a C compiler.
 	$(GO) test -json $(RACE) ./... | $(GO) run ./internal/testenv/summary
 
 .PHONY: check
-check: verify-mod verify-fmt lint vet test verify-goldens verify-metrics bench-once ## Run everything that CI runs.
+check: verify-mod verify-fmt lint vet test verify-goldens verify-metrics interop bench-once ## Run everything that CI runs.
 	@echo 'check: everything holds'
 
 .PHONY: lint
 lint: $(LINT) ## Run the linters of .golangci.yml.
 	$(LINT) run ./...
 	cd bench && $(CURDIR)/$(LINT) run ./...
+	cd interop && $(CURDIR)/$(LINT) run ./...
 
 .PHONY: vet
 vet: ## Run go vet.
 	$(GO) vet ./...
 	cd bench && $(GO) vet ./...
+	cd interop && $(GO) vet ./...
 
 .PHONY: fmt
 fmt: $(LINT) ## Format the code.
@@ -79,10 +81,11 @@ verify-fmt: $(LINT) ## Fail if the code is not formatted.
 update-mod: ## Make go.mod and go.sum name what the code imports.
 	$(GO) mod tidy
 	cd bench && $(GO) mod tidy
+	cd interop && $(GO) mod tidy
 
 .PHONY: verify-mod
 verify-mod: ## Fail if go.mod or go.sum does not name what the code imports.
-	@{ $(GO) mod tidy -diff && cd bench && $(GO) mod tidy -diff; } || { echo 'go.mod or go.sum is not tidy; run: make update-mod' >&2; exit 1; }
+	@{ $(GO) mod tidy -diff && cd bench && $(GO) mod tidy -diff && cd ../interop && $(GO) mod tidy -diff; } || { echo 'go.mod or go.sum is not tidy; run: make update-mod' >&2; exit 1; }
 
 .PHONY: update-goldens
 update-goldens: ## Write the golden files anew from what the code does now.
@@ -100,6 +103,10 @@ verify-metrics: $(PROMTOOL) ## Hold the golden scrapes against Prometheus' rules
 .PHONY: bench
 bench: ## Run the benchmarks.
 	$(GO) test -run='^$$' -bench=. -benchmem ./...
+
+.PHONY: interop
+interop: ## Hold the worker against endpoints written with other people's frameworks.
+	cd interop && $(GO) test -count=1 ./...
 
 .PHONY: bench-once
 bench-once: ## Run every benchmark once, to see that it runs.
