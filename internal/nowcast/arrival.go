@@ -61,7 +61,7 @@ func (s *State) byFrontier() (float64, bool) {
 	}
 	last := s.history[len(s.history)-1]
 	enough := nearNow + s.age/10 // The frontier is known to a share of the age.
-	var short, long, least float64
+	var short, long, least, furthest float64
 	for i := len(s.history) - 2; i >= 0 && s.history[i].at >= last.at-lookBack-1; i-- {
 		first := s.history[i]
 		way, took := last.frontier-first.frontier, last.at-first.at
@@ -69,12 +69,19 @@ func (s *State) byFrontier() (float64, bool) {
 		if took >= settled && took <= onset {
 			least = max(least, delivered/(max(0, way)+0.2+s.age/50))
 		}
+		if took >= standing && took < standing+settled && way < nearNow/2 && s.age >= standing {
+			return 0, false
+		}
 		if way < enough {
 			continue
 		}
+		furthest = max(furthest, way)
 		if long = delivered / way; short == 0 && took >= settled {
 			short = long
 		}
+	}
+	if furthest >= lookBack*3/4 {
+		s.calm = long
 	}
 	if short > changed*long || (short > 0 && short*changed < long) {
 		long = short
@@ -83,9 +90,6 @@ func (s *State) byFrontier() (float64, bool) {
 		s.step = 0
 	} else if s.step = max(s.step, least); s.step > changed*long {
 		return s.step, true
-	}
-	if long > 0 {
-		s.calm = long
 	}
 	return long, long > 0
 }

@@ -30,7 +30,7 @@ func (s *State) observe(law Law, in *Input) fleet {
 	fade := math.Exp(-max(0, min(elapsed, memory)) / memory)
 	s.slots.fade(fade)
 	s.cpu.fade(fade)
-	s.verdicts.fade(math.Exp(-max(0, min(elapsed, memory)) / lookBack))
+	s.verdicts.fade(math.Exp(-max(0, min(elapsed, memory)) / onset))
 	var f fleet
 	var others float64
 	ages := make([]float64, 0, 32)
@@ -54,7 +54,7 @@ func (s *State) observe(law Law, in *Input) fleet {
 			continue
 		}
 		f.add(c)
-		if c.brought {
+		if c.brought && !c.scrape.Frontier.IsZero() {
 			ages = append(ages, c.age())
 		}
 	}

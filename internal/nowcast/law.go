@@ -67,7 +67,8 @@ const (
 	nearNow     = 2.0   // Age below which work does not wait; also what the frontier must move to tell a rate.
 	settled     = 10.0  // How long it must be caught up before its own rate counts.
 	historyKept = 600.0 // As far back as Monitoring's second newest sample can be.
-	onset       = 15.0  // Over which the least rate of a step is taken.
+	onset       = 15.0  // Over which the least rate of a step is taken, and verdicts are weighed.
+	standing    = 30.0  // After which a frontier that has not moved is known to stand still.
 	stepAge     = 7.5   // Age from which it is believed: a lump that is worked off sooner is none.
 	memory      = 300.0 // The capacity's: older measurements weigh 1/e.
 	changed     = 1.2   // A rate over a few seconds counts only when it differs by this factor from that of a minute.

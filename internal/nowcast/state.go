@@ -74,9 +74,6 @@ func (q *quotient) fade(by float64)         { q.over *= by; q.under *= by }
 func (q *quotient) add(over, under float64) { q.over += over; q.under += under }
 func (q *quotient) value() float64          { return ratio(q.over, q.under) }
 func (s *State) since(t time.Time) float64  { return t.Sub(s.began).Seconds() }
-func (s *State) instant(x float64) time.Time {
-	return s.began.Add(time.Duration(x * float64(time.Second)))
-}
 
 // ratio is 0 where there is nothing to divide by: unknown to those who ask for a capacity.
 func ratio(over, under float64) float64 {

@@ -25,7 +25,7 @@ type Outcome struct {
 	// and LoudSampleError are the same of the instants at which one of the three was above 2,000 messages; 0 where none ever was.
 	Error, SampleError         float64
 	LoudError, LoudSampleError float64
-	Timeline           []Point
+	Timeline                   []Point
 }
 
 // Point is one instant of a timeline.
@@ -39,8 +39,10 @@ type Point struct {
 // OverFloor is pod-hours over the floor.
 func (o Outcome) OverFloor() float64 { return o.PodHours / math.Max(1e-9, o.Floor) }
 
-// ErrorRatio and LoudErrorRatio are the estimate's error over the sample's.
-func (o Outcome) ErrorRatio() float64     { return o.Error / math.Max(1, o.SampleError) }
+// ErrorRatio is the estimate's error over the sample's.
+func (o Outcome) ErrorRatio() float64 { return o.Error / math.Max(1, o.SampleError) }
+
+// LoudErrorRatio is the same of the loud instants.
 func (o Outcome) LoudErrorRatio() float64 { return o.LoudError / math.Max(1, o.LoudSampleError) }
 
 // loud is the backlog in messages above which errors matter.
