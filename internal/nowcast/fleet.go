@@ -133,15 +133,29 @@ func (c *counted) take(s *State, law Law, pod *Pod, now time.Time, reached *quot
 		c.rate, c.brought = counts{}, false
 		c.scrape = *pod
 	}
-	return now.Sub(c.scrape.At) <= law.Scrape
+	return now.Sub(c.scrape.At) <= law.Scrape && !c.lies
+}
+
+// believe holds what handlers took against what slots have: 20 slots cannot work 100 seconds in one. A handler's seconds are counted when it ends,
+// so that as much as the slots can have had in hand may come at once. What a pod counts that cannot be is not counted.
+func (c *counted) believe(pod *Pod, acked, took, dt float64) {
+	if pod.Slots <= 0 {
+		return
+	}
+	c.excess = max(0, c.excess+took-slack*pod.Slots*dt)
+	c.lies = c.excess > pod.Slots*(2*ratio(took, acked)+noise)
+	c.excess = min(c.excess, memory*pod.Slots)
 }
 
 // begin starts to count a pod. What it counted before is counted only if it cannot have counted before the State began.
 func (c *counted) begin(s *State, pod *Pod) {
-	if pod.Started.After(s.began) {
+	life := pod.At.Sub(pod.Started).Seconds()
+	if c.believe(pod, pod.Acked, pod.AckedSeconds, life); pod.Started.IsZero() || !pod.Started.After(s.began) {
+		c.excess, c.lies = 0, false
+	} else if !c.lies {
 		c.total = counts{pod.Delivered, pod.Left}
 		c.brought = pod.Delivered > 0
-		if life := pod.At.Sub(pod.Started).Seconds(); life > 0 {
+		if life > 0 {
 			c.rate = counts{pod.Delivered / life, pod.Left / life}
 		}
 	}
@@ -158,11 +172,15 @@ func (c *counted) follow(s *State, law Law, pod *Pod, dt float64, reached *quoti
 	if pod.Delivered < old.Delivered || pod.Left < old.Left || pod.Acked < old.Acked || pod.AckedSeconds < old.AckedSeconds {
 		old = Pod{}
 	}
+	acked := pod.Acked - old.Acked
+	if c.believe(pod, acked, pod.AckedSeconds-old.AckedSeconds, dt); c.lies {
+		c.rate, c.brought, c.full, c.scrape = counts{}, false, false, *pod
+		return
+	}
 	delta := counts{pod.Delivered - old.Delivered, pod.Left - old.Left}
 	c.total, c.guess = c.total.plus(delta, 1), counts{}
 	c.rate = counts{delta.delivered / dt, delta.left / dt}
 	c.brought = delta.delivered > 0
-	acked := pod.Acked - old.Acked
 	s.verdicts.add(max(0, pod.Nacked-old.Nacked), acked)
 	if pod.Ready && !pod.Terminating {
 		s.measure(law, pod, &old, dt)

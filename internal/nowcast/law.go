@@ -75,5 +75,7 @@ const (
 	drift       = 0.01  // By which what was reached while saturated rises again in a minute.
 	driftMost   = 1.5   // And how far above what was measured.
 	saturation  = 60.0  // Pod seconds of it after which it tells a capacity.
+	slack       = 1.1   // By which handlers may seem to take more than there is, and
+	noise       = 5.0   // seconds of it that clocks may be off: a pod beyond both counts what cannot be.
 	idleCPU     = 0.2   // Share of the processor below which acks say nothing about its cost.
 )

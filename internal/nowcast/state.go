@@ -44,13 +44,15 @@ func (c counts) plus(o counts, times float64) counts {
 type counted struct {
 	name    string
 	scrape  Pod
-	total   counts // Since it was first seen, without resets.
-	rate    counts // In a second, over the last interval.
-	guess   counts // Counted for it while it cannot be scraped.
-	full    bool   // It had no free slot.
-	brought bool   // It delivered something in the last interval.
-	current bool   // Its scrape counts at this tick.
-	wanted  bool   // It is ready, so it should be scraped.
+	total   counts  // Since it was first seen, without resets.
+	rate    counts  // In a second, over the last interval.
+	guess   counts  // Counted for it while it cannot be scraped.
+	full    bool    // It had no free slot.
+	brought bool    // It delivered something in the last interval.
+	current bool    // Its scrape counts at this tick.
+	wanted  bool    // It is ready, so it should be scraped.
+	excess  float64 // Handler seconds beyond those that its slots have.
+	lies    bool    // They are too many to be true.
 	round   uint64
 }
 

@@ -109,7 +109,7 @@ func (s *State) level(in *Input, f fleet, x *Explanation) {
 	}
 	s.carry(in, f, x)
 	if x.ArrivalsBy != "" && f.delivering > 0 && x.Age < nearNow && f.blocked == 0 {
-		if near := f.inFlight + x.Arrivals*x.Age; near < x.Backlog { // Nothing waits for long, so that little waits: counts cannot drift here.
+		if near := f.inFlight + x.Arrivals*x.Age; near < x.Backlog && x.Backlog-near <= x.margin() { // Nothing waits for long, and clocks explain the rest.
 			x.From, x.Backlog, x.Carried, x.Left = FromFrontier, near, 0, 0
 		}
 	}

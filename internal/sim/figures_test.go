@@ -1,63 +1,84 @@
 package sim_test
 
 import (
-	"flag"
-	"fmt"
-	"os"
 	"testing"
-	"text/tabwriter"
-	"time"
 
 	"spillway/internal/sim"
 )
 
-var figures = flag.Int("figures", 0, "print the table of figures, with so many seeds") //nolint:gochecknoglobals // A flag.
-
-// TestFigures prints what every policy comes to on every trace, the worst of the seeds: go test -run Figures -v -args -figures 5.
+// TestFigures holds what the documents say of the law, for the worst of the seeds.
 func TestFigures(t *testing.T) {
-	if *figures == 0 {
-		t.Skip("the figures were not asked for: -args -figures 5")
+	tests := []struct {
+		trace           sim.Trace
+		overFloor       float64
+		slo, p99        float64
+		changes         int
+		rightSize       int
+		errors, ofLarge float64
+	}{
+		{trace: sim.NormalDay(), overFloor: 1.05, p99: 2, changes: 10, errors: 0.3, ofLarge: 3},
+		{trace: sim.BlackFriday(), overFloor: 1.08, p99: 5, changes: 40, errors: 0.3, ofLarge: 1},
+		{trace: sim.BlackFridayBurst(), overFloor: 1.08, p99: 15, changes: 40, rightSize: 60, errors: 0.5, ofLarge: 1},
+		{trace: sim.Spike(), overFloor: 1.08, slo: 5, p99: 90, changes: 20, rightSize: 60, errors: 0.3, ofLarge: 1},
+		{trace: sim.Bulk(), overFloor: 1.12, slo: 10, p99: 480, changes: 25, rightSize: 60, errors: 0.3, ofLarge: 1},
 	}
-	out := tabwriter.NewWriter(os.Stdout, 2, 0, 2, ' ', 0)
-	fmt.Fprintln(out, "trace\tpolicy\tpod-h\tover floor\tslo min\tp50\tp99\tmax\tchanges\treversals\tright size\tshort s\terr\terr ratio\tloud err\tloud ratio\tms")
-	for _, tr := range sim.Synthetic() {
-		for _, p := range []sim.Policy{sim.OnDesired(), sim.OnDesiredRemote(200), sim.OnBacklog(40000), sim.OnBacklog(20000), sim.OnProcessor(50)} {
-			var w sim.Outcome
-			start := time.Now()
-			for seed := range *figures {
-				o, err := sim.Run(sim.DefaultSetup(tr, p, uint64(seed)))
-				if err != nil {
-					t.Fatal(err)
+	for _, tt := range tests {
+		t.Run(tt.trace.Name, func(t *testing.T) {
+			o := worstOf(t, tt.trace, sim.OnDesired(), nil)
+			most := func(what string, got, bound float64) {
+				if got > bound {
+					t.Errorf("%s: %.3f, want at most %v", what, got, bound)
 				}
-				if seed == 0 {
-					w = o
-				}
-				w = worst(w, o)
 			}
-			ms := time.Since(start).Milliseconds() / int64(*figures)
-			fmt.Fprintf(out, "%s\t%s\t%.1f\t%.3f\t%.1f\t%.0f\t%.0f\t%.0f\t%d\t%d\t%d\t%d\t%.0f\t%.2f\t%.0f\t%.2f\t%d\n", tr.Name, p.Name, w.PodHours, w.OverFloor(), w.SLOMinutes,
-				w.P50, w.P99, w.MaxAge, w.Changes, w.Reversals, w.RightSize, w.ShortSeconds, w.Error, w.ErrorRatio(), w.LoudError, w.LoudErrorRatio(), ms)
-		}
-	}
-	if err := out.Flush(); err != nil {
-		t.Fatal(err)
+			most("pod-hours over the floor", o.OverFloor(), tt.overFloor)
+			most("minutes over the SLO", o.SLOMinutes, tt.slo)
+			most("p99 age", o.P99, tt.p99)
+			most("replica changes", float64(o.Changes), float64(tt.changes))
+			most("error over Monitoring's", o.ErrorRatio(), tt.errors)
+			most("error over Monitoring's while there is much", o.LoudErrorRatio(), tt.ofLarge)
+			if tt.rightSize > 0 && (o.RightSize < 0 || o.RightSize > tt.rightSize) {
+				t.Errorf("right size after %d s, want %d", o.RightSize, tt.rightSize)
+			}
+		})
 	}
 }
 
-// worst takes the worse of every figure.
-func worst(a, b sim.Outcome) sim.Outcome {
-	a.PodHours, a.SLOMinutes = max(a.PodHours, b.PodHours), max(a.SLOMinutes, b.SLOMinutes)
-	a.P50, a.P99, a.MaxAge = max(a.P50, b.P50), max(a.P99, b.P99), max(a.MaxAge, b.MaxAge)
-	a.Changes, a.Reversals = max(a.Changes, b.Changes), max(a.Reversals, b.Reversals)
-	if b.RightSize < 0 || (a.RightSize >= 0 && b.RightSize > a.RightSize) {
-		a.RightSize = b.RightSize
+// TestOutages holds that what cannot be seen costs neither pods that are needed nor many that are not.
+func TestOutages(t *testing.T) {
+	for _, tt := range outages() {
+		t.Run(tt.name, func(t *testing.T) {
+			o := worstOf(t, tt.trace, sim.OnDesired(), tt.change)
+			if o.OverFloor() > 1.2 || o.SLOMinutes > 0 || o.ShortByFar > 90 {
+				t.Errorf("%.3f of the floor, %.1f minutes over the SLO, %d s too short", o.OverFloor(), o.SLOMinutes, o.ShortByFar)
+			}
+		})
 	}
-	a.ShortSeconds = max(a.ShortSeconds, b.ShortSeconds)
-	if b.ErrorRatio() > a.ErrorRatio() {
-		a.Error, a.SampleError = b.Error, b.SampleError
+}
+
+// TestPeers holds the reasons for the law: what the ways before it come to on the same days.
+func TestPeers(t *testing.T) {
+	t.Run("raw backlog is late all day", func(t *testing.T) {
+		if o := worstOf(t, sim.NormalDay(), sim.OnBacklog(40000), nil); o.SLOMinutes < 500 {
+			t.Errorf("%.0f minutes over the SLO", o.SLOMinutes)
+		}
+	})
+	t.Run("Monitoring alone with the arrival rate fed forward is not", func(t *testing.T) {
+		if o := worstOf(t, sim.NormalDay(), sim.OnDesiredRemote(200), nil); o.SLOMinutes > 0 || o.OverFloor() > 1.05 {
+			t.Errorf("%.1f minutes over the SLO at %.3f of the floor", o.SLOMinutes, o.OverFloor())
+		}
+	})
+	t.Run("the processor of workers that wait for others says nothing", func(t *testing.T) {
+		o := worstOf(t, sim.NormalDay(), sim.OnProcessor(50), func(s *sim.Setup) { s.FullCPU = 0.4 })
+		if o.SLOMinutes < 500 {
+			t.Errorf("%.0f minutes over the SLO", o.SLOMinutes)
+		}
+	})
+}
+
+func TestNewestFirstCostsLittle(t *testing.T) {
+	plain := worstOf(t, sim.BlackFridayBurst(), sim.OnDesired(), nil)
+	mixed := worstOf(t, sim.BlackFridayBurst(), sim.OnDesired(), func(s *sim.Setup) { s.Newest = 0.3 })
+	if mixed.OverFloor() > plain.OverFloor()+0.05 || mixed.SLOMinutes > 1 {
+		t.Errorf("30 %% newest first: %.3f of the floor (%.3f), %.1f minutes over the SLO", mixed.OverFloor(), plain.OverFloor(), mixed.SLOMinutes)
 	}
-	if b.LoudErrorRatio() > a.LoudErrorRatio() {
-		a.LoudError, a.LoudSampleError = b.LoudError, b.LoudSampleError
-	}
-	return a
 }

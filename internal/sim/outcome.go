@@ -3,6 +3,8 @@ package sim
 import (
 	"math"
 	"slices"
+
+	"spillway/internal/hpa"
 )
 
 // Outcome is what a run came to.
@@ -21,6 +23,8 @@ type Outcome struct {
 	RightSize int
 	// ShortSeconds is for how many seconds there were fewer replicas than ceil(arrivals/capacity), within the bounds.
 	ShortSeconds int
+	// ShortByFar is the same beyond the autoscaler's tolerance, which swallows a tenth.
+	ShortByFar int
 	// Error and SampleError are the 95th percentile of how far the estimate and Monitoring's newest visible sample were from the truth. LoudError
 	// and LoudSampleError are the same of the instants at which one of the three was above 2,000 messages; 0 where none ever was.
 	Error, SampleError         float64
@@ -80,6 +84,9 @@ func (r *recorder) second(w *world) {
 	r.floorSeconds += float64(need)
 	if int(w.replicas) < need {
 		r.ShortSeconds++
+	}
+	if float64(w.replicas)*(1+hpa.DefaultTolerance) < min(rate/w.PodRate, float64(w.Policy.Spec.MaxReplicas)) {
+		r.ShortByFar++
 	}
 	if oldest := w.queue.oldest(w.now); float64(oldest) > w.SLO {
 		r.late++
