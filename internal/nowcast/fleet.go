@@ -143,7 +143,8 @@ func (c *counted) believe(pod *Pod, acked, took, dt float64) {
 		return
 	}
 	c.excess = max(0, c.excess+took-slack*pod.Slots*dt)
-	c.lies = c.excess > pod.Slots*(2*ratio(took, acked)+noise)
+	long := max(ratio(took, acked), ratio(pod.AckedSeconds, pod.Acked)) // What a handler takes, lately or in all its life.
+	c.lies = c.excess > pod.Slots*(2*long+noise)
 	c.excess = min(c.excess, memory*pod.Slots)
 }
 

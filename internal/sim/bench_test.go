@@ -21,7 +21,7 @@ func BenchmarkDay(b *testing.B) {
 	fmt.Printf("sim_days_per_second %.1f 1/s\n", float64(b.N)/b.Elapsed().Seconds())
 }
 
-// BenchmarkFigures prints a row for every figure: go test -run '^$' -bench Figures -benchtime 1x ./internal/sim
+// BenchmarkFigures prints a row for every figure; it is run with -run '^$' -bench Figures -benchtime 1x.
 func BenchmarkFigures(b *testing.B) {
 	for b.Loop() {
 		for _, p := range []sim.Policy{sim.OnDesired(), sim.OnDesiredRemote(200), sim.OnBacklog(40000), sim.OnBacklog(20000), sim.OnProcessor(50)} {
