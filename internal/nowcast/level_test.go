@@ -143,16 +143,27 @@ func TestBacklog(t *testing.T) {
 		wantNear(t, "backlog", got.Backlog, 10, 1)
 		wantNear(t, "drain", got.Drain, 0, 0)
 	})
-	t.Run("redeliveries and dead letters leave a difference that the next sample ends", func(t *testing.T) {
+	t.Run("what the service dead-letters or lets expire is gone with the next sample", func(t *testing.T) {
 		r := newRig(t, 2)
 		r.pass(200, 200, 50*time.Second)
 		r.sample(20000, time.Minute)
-		for range 12 {
+		wantNear(t, "backlog before", r.pass(60, 200, 50*time.Second).Backlog, 20000, 300)
+		r.sample(15000, 0) // No counter of a worker says that 5000 are gone.
+		wantNear(t, "backlog after", r.pass(5, 200, 50*time.Second).Backlog, 15000, 300)
+	})
+	t.Run("redeliveries are no arrivals, and leave when they are acked", func(t *testing.T) {
+		r := newRig(t, 2)
+		r.pass(120, 200, 50*time.Second)
+		for range 36 { // Of 200/s that each pod is given, 50 have been given to somebody before; all are acked.
+			for i := range r.in.Pods {
+				r.in.Pods[i].Delivered -= 250
+			}
 			r.pass(5, 200, 50*time.Second)
-			r.in.Pods[0].Left -= 0 // The service took 5000 into the dead-letter topic: no counter says so.
 		}
-		r.sample(15000, 0)
-		wantNear(t, "backlog", r.pass(5, 200, 50*time.Second).Backlog, 15000, 300)
+		r.sample(20000, time.Minute)
+		got := r.pass(5, 200, 50*time.Second)
+		wantNear(t, "arrival rate", got.ArrivalRate, 300, 10)
+		wantNear(t, "backlog", got.Backlog, 20000-65*100, 700)
 	})
 }
 

@@ -9,7 +9,7 @@ import (
 // Estimate is a value, the instant it speaks for, its state, and how far off it may be. With the state Absent the rest means nothing.
 type Estimate struct {
 	backlog.Reading
-	// Margin is by how much the value may be off, in its own unit.
+	// Margin is by how much the value may be off, in its own unit, for clocks and counts; 0 for values that are not carried.
 	Margin float64
 }
 
