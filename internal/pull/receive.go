@@ -96,6 +96,16 @@ func (s *Subscriber) attempt(ctx context.Context, l *line, in *inventory) error 
 	return s.session(ctx, l, in)
 }
 
+// Subscription returns what the server says of the subscription, or nil when these credentials may not see it. Its error says
+// what is to be done.
+func (s *Subscriber) Subscription(ctx context.Context) (*pubsubpb.Subscription, error) {
+	sub, err := s.look(ctx)
+	if err != nil {
+		return nil, explain(s.name, err)
+	}
+	return sub, nil
+}
+
 // look asks for the subscription once and returns it, or nil when these credentials may not see it, which is no error:
 // roles/pubsub.subscriber allows to consume but not to get.
 func (s *Subscriber) look(ctx context.Context) (sub *pubsubpb.Subscription, err error) {

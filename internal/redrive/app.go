@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"spillway/internal/config"
 	"spillway/internal/load"
 	"spillway/internal/pull"
 )
@@ -80,6 +81,29 @@ func New(ctx context.Context, opts Options, out, progress io.Writer, log *zap.Lo
 	return a, nil
 }
 
+// look asks for both ends before anything is touched. What these credentials may not see is no fault: moving needs no more than
+// roles/pubsub.subscriber and roles/pubsub.publisher.
+func (a *App) look(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, opening)
+	defer cancel()
+	var errs []error
+	letters, err := a.source.Subscription(bounded)
+	switch {
+	case err != nil:
+		errs = append(errs, err)
+	case letters.GetTopic() == a.names.topic.String():
+		errs = append(errs, &config.Error{
+			Key: "--topic", Value: a.opts.Topic, Problem: "is the topic that " + a.names.subscription.String() + " subscribes to: the letters would come back for ever",
+			Cure: "give the topic that the messages were published to at first",
+		})
+	}
+	_, err = a.topic.GetTopic(bounded, &pubsubpb.GetTopicRequest{Topic: a.names.topic.String()})
+	if code := status.Code(err); err != nil && code != codes.PermissionDenied && code != codes.Unimplemented {
+		errs = append(errs, load.Explain(err, a.names.topic, os.Getenv(load.EmulatorVariable)))
+	}
+	return errors.Join(errs...)
+}
+
 // window is how many letters may be in hand at once.
 func (a *App) window() int {
 	switch {
@@ -95,6 +119,9 @@ func (a *App) window() int {
 // result. What was begun is finished first.
 func (a *App) Run(ctx context.Context) error {
 	defer func() { _ = errors.Join(a.source.Close(), a.topic.Close()) }()
+	if err := a.look(ctx); err != nil {
+		return err
+	}
 	a.begin = time.Now()
 	running, stop := context.WithCancel(ctx)
 	defer stop()

@@ -180,13 +180,57 @@ func TestTheLimitIsKept(t *testing.T) {
 
 func TestALetterThatCannotBePublishedStays(t *testing.T) {
 	client := startEmulator(t)
-	bury(t, client, 5, "bad price")
-	out, err := run(t, func(o *redrive.Options) { o.Topic = "ofers" })
-	if err == nil || !strings.Contains(err.Error(), "projects/shop/topics/ofers does not exist") {
-		t.Fatalf("%v, printed:\n%s", err, out)
+	request := &pubsubpb.PublishRequest{Topic: "projects/shop/topics/dead", Messages: []*pubsubpb.PubsubMessage{{Data: make([]byte, 9_999_990), OrderingKey: "CH"}}}
+	if _, err := client.TopicAdminClient.Publish(t.Context(), request); err != nil {
+		t.Fatal(err)
 	}
-	if left := drain(t, client, "dead"); len(left) != 5 {
-		t.Errorf("%d of 5 letters are left", len(left))
+	// With the count of redrives the message is above the service's 10 MB.
+	opts := redrive.Options{Project: "shop", Subscription: "dead", Topic: "offers", Idle: time.Second}
+	var out, progress bytes.Buffer
+	app, err := redrive.New(t.Context(), opts, &out, &progress, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Run(t.Context()); err == nil {
+		t.Fatalf("no error; printed:\n%s", out.String())
+	}
+	if left := drain(t, client, "dead"); len(left) != 1 {
+		t.Errorf("%d of 1 letters are left", len(left))
+	}
+}
+
+func TestNothingIsTouchedWhenOneOfTheEndsIsWrong(t *testing.T) {
+	tests := map[string]struct {
+		change func(*redrive.Options)
+		want   []string
+	}{
+		"the letters' own topic":           {func(o *redrive.Options) { o.Topic = "dead" }, []string{`--topic "dead": is the topic that projects/shop/subscriptions/dead subscribes to`}},
+		"a topic that does not exist":      {func(o *redrive.Options) { o.Topic = "ofers" }, []string{"projects/shop/topics/ofers does not exist"}},
+		"neither of the two exists":        {func(o *redrive.Options) { o.Topic, o.Subscription = "ofers", "ded" }, []string{"projects/shop/topics/ofers", "projects/shop/subscriptions/ded"}},
+		"a subscription that is not there": {func(o *redrive.Options) { o.Subscription = "ded" }, []string{"projects/shop/subscriptions/ded"}},
+	}
+	client := startEmulator(t)
+	bury(t, client, 5, "bad price")
+	for name, tt := range tests {
+		for _, dry := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, dry run %v", name, dry), func(t *testing.T) {
+				begin := time.Now()
+				out, err := run(t, func(o *redrive.Options) { tt.change(o); o.DryRun = dry })
+				if err == nil || out != "" || time.Since(begin) > 5*time.Second {
+					t.Fatalf("%v after %s, printed:\n%s", err, time.Since(begin), out)
+				}
+				for _, want := range tt.want {
+					if !strings.Contains(err.Error(), want) {
+						t.Errorf("%q is not in:\n%v", want, err)
+					}
+				}
+			})
+		}
+	}
+	for id, attributes := range drain(t, client, "dead") {
+		if attributes[backlog.LetterReason] != "bad price" {
+			t.Errorf("%s became %v", id, attributes)
+		}
 	}
 }
 
