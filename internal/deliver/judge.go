@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,6 +18,9 @@ const maxDelay = 10 * time.Minute
 
 // maxDetail bounds the reason that a target gives, in bytes: what an attribute of a dead letter may hold.
 const maxDetail = 1024
+
+// maxShown bounds what is shown of a value that is not known, in bytes before it is quoted.
+const maxShown = 64
 
 // judge reads the verdict from an answer. The statuses that ack are Pub/Sub's own for push endpoints,
 // https://cloud.google.com/pubsub/docs/push#receive_push; everything else is a nack, a 4xx too.
@@ -67,7 +71,7 @@ func asked(value string) Verdict {
 	case "dead-letter":
 		v.Result = DeadLetter
 	default:
-		v.Result, v.Detail = Nack, "unknown "+VerdictHeader
+		v.Result, v.Detail = Nack, fmt.Sprintf("unknown %s %+q: allowed are drop and dead-letter", VerdictHeader, word[:min(len(word), maxShown)])
 	}
 	return v
 }
