@@ -14,7 +14,7 @@ func (a *App) routes() http.Handler {
 	router := httpserver.NewRouter(a.registry)
 	router.Handle(http.MethodGet, "/{$}", "/", a.status())
 	router.Handle(http.MethodGet, "/demo", "/demo", http.HandlerFunc(demo))
-	router.Handle(http.MethodPost, "/push/{flow}", "/push/{flow}", a.pushes())
+	router.HandleStatus(http.MethodPost, "/push/{flow}", "/push/{flow}", http.StatusNoContent, a.pushes())
 	live := httpserver.Health(httpserver.Check{Name: "handlers", Test: a.notWedged})
 	for _, path := range []string{"/livez", "/healthz", "/health"} {
 		router.HandleUncounted(path, live)

@@ -29,7 +29,7 @@ func text(s string) http.Handler {
 func newRouter(reg *prometheus.Registry) *httpserver.Router {
 	r := httpserver.NewRouter(reg)
 	r.Handle(http.MethodGet, "/{$}", "/", text("root"))
-	r.Handle(http.MethodPost, "/push/{flow}", "/push/{flow}", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	r.HandleStatus(http.MethodPost, "/push/{flow}", "/push/{flow}", http.StatusNoContent, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	r.HandleUncounted("/healthz", httpserver.Health())
@@ -43,7 +43,7 @@ func TestEveryRouteHasItsSeriesBeforeTheFirstRequest(t *testing.T) {
 # HELP http_requests_total HTTP requests answered, by method, route pattern and status; probes and scrapes are not counted.
 # TYPE http_requests_total counter
 http_requests_total{method="GET",path="/",status="200"} 0
-http_requests_total{method="POST",path="/push/{flow}",status="200"} 0
+http_requests_total{method="POST",path="/push/{flow}",status="204"} 0
 `
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "http_requests_total"); err != nil {
 		t.Fatal(err)
@@ -70,9 +70,7 @@ func TestRequestsAreCountedByPatternAndProbesAreNot(t *testing.T) {
 # TYPE http_requests_total counter
 http_requests_total{method="DELETE",path="other",status="405"} 1
 http_requests_total{method="GET",path="/",status="200"} 2
-http_requests_total{method="GET",path="other",status="200"} 0
 http_requests_total{method="GET",path="other",status="404"} 1
-http_requests_total{method="POST",path="/push/{flow}",status="200"} 0
 http_requests_total{method="POST",path="/push/{flow}",status="204"} 2
 http_requests_total{method="other",path="other",status="404"} 1
 `

@@ -35,10 +35,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 }
 
-// route counts the requests of one route. Its series exist from the start at 0: an HPA on a fresh pod that lacks the
-// series would have a missing metric, which blocks scaling down.
-func (m *metrics) route(method, path string, next http.Handler) http.Handler {
-	m.requests.WithLabelValues(method, path, strconv.Itoa(http.StatusOK))
+// route counts the requests of one route. Its series, with the status that it usually answers with, exist from the start at 0:
+// an HPA on a fresh pod that lacks the series would have a missing metric, which blocks scaling down.
+func (m *metrics) route(method, path string, status int, next http.Handler) http.Handler {
+	m.requests.WithLabelValues(method, path, strconv.Itoa(status))
 	m.duration.WithLabelValues(method, path)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()

@@ -1,13 +1,12 @@
 package httpserver
 
 import (
-	"io"
 	"net"
 	"net/http"
 	"net/http/pprof"
 )
 
-// Admin serves net/http/pprof under /debug/pprof/. It tells much and costs what the caller asks for, so it belongs on a listener of
+// Admin serves net/http/pprof under /debug/pprof/ and nothing else. It tells much and costs what the caller asks for, so it belongs on a listener of
 // its own.
 func Admin() http.Handler {
 	mux := http.NewServeMux()
@@ -17,7 +16,6 @@ func Admin() http.Handler {
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "/debug/pprof/\n") })
 	return mux
 }
 

@@ -15,7 +15,7 @@ func TestAdminServesProfilesAndNothingElse(t *testing.T) {
 		status int
 		want   string
 	}{
-		{"/", 200, "/debug/pprof/\n"},
+		{"/", 404, ""},
 		{"/debug/pprof/", 200, "goroutine"},
 		{"/debug/pprof/goroutine?debug=1", 200, "goroutine profile: total"},
 		{"/debug/pprof/cmdline", 200, "httpserver"},

@@ -22,7 +22,12 @@ func NewRouter(reg prometheus.Registerer) *Router {
 // Handle adds a counted route. path is a ServeMux pattern without its method ("/push/{flow}"; "/{$}" for the root
 // alone) and label the value of the path label.
 func (r *Router) Handle(method, path, label string, h http.Handler) {
-	r.mux.Handle(method+" "+path, r.metrics.route(method, label, h))
+	r.HandleStatus(method, path, label, http.StatusOK, h)
+}
+
+// HandleStatus adds a counted route that answers with another status than 200 when all is well.
+func (r *Router) HandleStatus(method, path, label string, status int, h http.Handler) {
+	r.mux.Handle(method+" "+path, r.metrics.route(method, label, status, h))
 }
 
 // HandleUncounted adds a route for probes and scrapes, which are not part of the request path's load.
@@ -32,7 +37,7 @@ func (r *Router) HandleUncounted(path string, h http.Handler) { r.mux.Handle("GE
 // under the path "other".
 func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if h, pattern := r.mux.Handler(req); pattern == "" {
-		r.metrics.route(http.MethodGet, "other", h).ServeHTTP(w, req)
+		r.metrics.route(http.MethodGet, "other", http.StatusNotFound, h).ServeHTTP(w, req)
 		return
 	}
 	r.mux.ServeHTTP(w, req)
