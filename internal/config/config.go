@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Error is one fault in what the user gave. Programs that return one exit with code 2.
@@ -33,6 +35,34 @@ func (e *Error) Error() string {
 	return line
 }
 
+// flagInText is a flag as it stands in an error.
+var flagInText = regexp.MustCompile(`--([a-z][a-z-]*)`)
+
+// Flags returns the names of the flags that the error speaks of, without their dashes: its own, and those that its problem and
+// cure name.
+func (e *Error) Flags() []string {
+	var names []string
+	for _, match := range flagInText.FindAllStringSubmatch(e.Key+" "+e.Problem+" "+e.Cure, -1) {
+		names = append(names, match[1])
+	}
+	return names
+}
+
+// List returns the faults that are joined in err, one by one; what is not an Error is left out.
+func List(err error) []*Error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // What is joined is taken apart here.
+		var list []*Error
+		for _, one := range joined.Unwrap() {
+			list = append(list, List(one)...)
+		}
+		return list
+	}
+	if fault, ok := errors.AsType[*Error](err); ok {
+		return []*Error{fault}
+	}
+	return nil
+}
+
 // Errors collects the faults of one configuration. The zero value is ready to use; it is not safe for concurrent use.
 type Errors struct{ list []*Error }
 
@@ -40,6 +70,9 @@ type Errors struct{ list []*Error }
 func (e *Errors) Add(key, value, problem, cure string) {
 	e.list = append(e.list, &Error{Key: key, Value: value, Problem: problem, Cure: cure})
 }
+
+// Append notes faults that were found elsewhere.
+func (e *Errors) Append(faults ...*Error) { e.list = append(e.list, faults...) }
 
 // Check notes a fault unless ok holds.
 func (e *Errors) Check(ok bool, key string, value any, problem, cure string) {
@@ -70,12 +103,12 @@ func (e *Errors) Err() error {
 func (e *Errors) All() []*Error { return e.list }
 
 // Nearest returns the candidate that is closest to name by edit distance, and whether one is close enough
-// (at most a third of its letters, and at least one, differ) to be what was meant.
+// (at most a third of its letters, and at least one, differ) to be what was meant. Capitals count as small letters.
 func Nearest(name string, candidates []string) (string, bool) {
 	best, found := "", false
 	limit := max(1, len(name)/3) + 1
 	for _, c := range candidates {
-		if d := distance(name, c); d < limit {
+		if d := distance(strings.ToLower(name), strings.ToLower(c)); d < limit {
 			best, limit, found = c, d, true
 		}
 	}

@@ -2,6 +2,8 @@ package config_test
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 
 	"spillway/internal/config"
@@ -54,6 +56,7 @@ func TestNearest(t *testing.T) {
 		{"subscripton", "subscription", true},
 		{"concurency", "concurrency", true},
 		{"targets", "target", true},
+		{"TARGET", "target", true},
 		{"zzz", "", false},
 		{"x", "", false},
 		{"", "", false},
@@ -62,5 +65,26 @@ func TestNearest(t *testing.T) {
 		if got, found := config.Nearest(tt.name, flags); got != tt.want || found != tt.found {
 			t.Errorf("Nearest(%q) = %q, %t; want %q, %t", tt.name, got, found, tt.want, tt.found)
 		}
+	}
+}
+
+func TestFlagsAreAllThatAnErrorSpeaksOf(t *testing.T) {
+	err := &config.Error{Key: "--target", Value: "--not-this", Problem: "excludes --handler=work", Cure: "or give --push-keys"}
+	if got := err.Flags(); !slices.Equal(got, []string{"target", "handler", "push-keys"}) {
+		t.Errorf("got %q", got)
+	}
+	if got := (&config.Error{Key: "file:3 target", Problem: "is required"}).Flags(); len(got) != 0 {
+		t.Errorf("got %q of a key", got)
+	}
+}
+
+func TestListTakesJoinedErrorsApart(t *testing.T) {
+	a, b := &config.Error{Key: "--a"}, &config.Error{Key: "--b"}
+	err := errors.Join(a, errors.Join(fmt.Errorf("reading: %w", b), errors.New("of another kind")))
+	if got := config.List(err); !slices.Equal(got, []*config.Error{a, b}) {
+		t.Errorf("got %v", got)
+	}
+	if got := config.List(nil); got != nil {
+		t.Errorf("got %v of nothing", got)
 	}
 }

@@ -32,7 +32,7 @@ func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
 
 // Validate adds every fault to errs.
 func (o *Options) Validate(errs *config.Errors) {
-	if _, err := zapcore.ParseLevel(o.Level); err != nil {
+	if level, err := zapcore.ParseLevel(o.Level); err != nil || o.Level == "" || level > zapcore.ErrorLevel {
 		errs.Add("--log-level", o.Level, "is not a level", "use debug, info, warn or error")
 	}
 	switch o.Format {

@@ -48,12 +48,24 @@ func TestConsoleIsForPeople(t *testing.T) {
 }
 
 func TestValidateNamesBothFlags(t *testing.T) {
-	var errs config.Errors
-	o := Options{Level: "loud", Format: "xml"}
-	o.Validate(&errs)
-	for _, want := range []string{`--log-level "loud"`, `--log-format "xml"`} {
-		if !strings.Contains(errs.Err().Error(), want) {
-			t.Errorf("%v does not name %s", errs.Err(), want)
+	for _, tt := range []struct {
+		o    Options
+		want []string
+	}{
+		{Options{Level: "loud", Format: "xml"}, []string{`--log-level "loud": is not a level`, `--log-format "xml": is not a format`}},
+		{Options{}, []string{"--log-level: is not a level; use debug, info, warn or error", "--log-format: is not a format"}},
+		{Options{Level: "fatal", Format: "json"}, []string{`--log-level "fatal": is not a level`}},
+		{Options{Level: "WARN", Format: "json"}, nil},
+	} {
+		var errs config.Errors
+		tt.o.Validate(&errs)
+		if got := len(errs.All()); got != len(tt.want) {
+			t.Fatalf("%+v: %v", tt.o, errs.Err())
+		}
+		for i, want := range tt.want {
+			if got := errs.All()[i].Error(); !strings.HasPrefix(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
 		}
 	}
 }
