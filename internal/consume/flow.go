@@ -103,7 +103,8 @@ func (f *flow) attend(ctx context.Context, cancel context.CancelCauseFunc, over 
 			stopping, limit, begin = nil, time.After(f.drain), time.Now()
 			f.beginDrain()
 		case <-limit:
-			f.log.Warn("the drain limit is reached: nacking what still runs", zap.Int("running", f.slots.held()))
+			f.log.Warn("the drain limit is reached: nacking what still runs and what is held",
+				zap.Int("running", f.slots.held()), zap.Int64("held", f.slots.resting.Load()))
 			cancel(errDrainLimit)
 			patience = time.After(ackFlush / 2)
 		case now := <-patience:
@@ -132,17 +133,31 @@ func (f *flow) deliver(working context.Context, d *pull.Delivery) pull.Fate {
 	if !f.slots.take(working) {
 		return pull.Nacked
 	}
-	verdict, stuck, tried := f.try(working, d)
+	verdict, end := f.try(working, d)
 	f.slots.give()
-	switch {
-	case !tried:
+	switch end {
+	case untried:
 		f.gate.holds.givenBack.Inc()
+		return pull.Nacked
+	case givenBack:
+		f.giveBack(working, d, verdict)
 		return pull.Nacked
 	case stuck:
 		return pull.Open // It was decided when the handler was given up.
+	case decided:
 	}
 	return f.settle(working, d, verdict)
 }
+
+// ending is how the trying of a message ended.
+type ending int
+
+const (
+	untried   ending = iota // it was given to nobody
+	givenBack               // it was tried and then held, for too long or until the end of working
+	stuck                   // its handler was given up meanwhile
+	decided                 // by the verdict
+)
 
 const (
 	// manyTries bounds how often a message is tried on a target that turns out to be away.
@@ -152,24 +167,27 @@ const (
 )
 
 // try gives a message to the handler when gate and rate let it, and again when the target turns out to be away: that costs no
-// delivery attempt. It reports false when the message was given to nobody.
-func (f *flow) try(working context.Context, d *pull.Delivery) (v deliver.Verdict, stuck, tried bool) {
+// delivery attempt.
+func (f *flow) try(working context.Context, d *pull.Delivery) (v deliver.Verdict, end ending) {
 	for n, seen := 0, 0; n < manyTries; n++ {
 		p, ok := f.pass(working, d, n)
 		if !ok {
-			return v, false, tried
+			return v, end
 		}
-		var doubt bool
-		v, stuck, doubt = f.handle(working, d, p, n > 0)
-		tried = true
+		var givenUp, doubt bool
+		v, givenUp, doubt = f.handle(working, d, p, n > 0)
+		if givenUp {
+			return v, stuck
+		}
 		if !v.Unsent {
 			seen++
 		}
-		if stuck || !v.Unsent && (!doubt || seen == manySeen || !f.gate.suspend(working)) {
+		if !v.Unsent && (!doubt || seen == manySeen || !f.gate.suspend(working)) {
 			break
 		}
+		end = givenBack
 	}
-	return v, stuck, tried
+	return v, decided
 }
 
 // pass waits until the gate and the rate let a message through.

@@ -320,6 +320,7 @@ func (g *gate) step(now time.Time) (next time.Duration, check bool) {
 			g.round++
 			g.stale = g.paused
 			g.breaker.rounds++
+			g.log.Warn("messages have been held for too long: they are given back", zap.Int("messages", g.held), zap.String("cause", g.breaker.cause))
 			g.until = time.Time{} // Set anew by the next who waits.
 			g.lookAgain()
 		}
@@ -363,7 +364,28 @@ func (g *gate) checked(ctx context.Context) {
 	g.publish(before)
 }
 
-// ready returns nil while the target takes messages, else why not.
+// holding returns nil while every message is let through, else why not.
+func (g *gate) holding() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch g.breaker.phase {
+	case opened:
+		return fmt.Errorf("the target does not take messages: %s", g.breaker.cause)
+	case trial:
+		return fmt.Errorf("the target is tried with one message at a time: %s", g.breaker.cause)
+	case closed:
+	}
+	return nil
+}
+
+// pausing says whether receiving is paused.
+func (g *gate) pausing() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.paused
+}
+
+// ready returns nil while the target may take messages, else why not.
 func (g *gate) ready() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -2,12 +2,15 @@ package consume
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"spillway/internal/backlog"
 	"spillway/internal/deliver"
@@ -122,4 +125,102 @@ func TestAFewFailuresAmongSuccessesAreNackedAtOnce(t *testing.T) {
 		b.runFor(t, 200*time.Millisecond)
 		b.expectSettled(t, map[string]float64{"ok ack": 98, "status_5xx nack": 2})
 	})
+}
+
+// newOutage runs n messages against a target to which a connection cannot be made any more.
+func newOutage(n int) (*bench, *observer.ObservedLogs) {
+	b, _ := newAway(n, n, 24*time.Hour, deliver.Verdict{Reason: deliver.Unreachable, Detail: "refused", Unsent: true})
+	first := true
+	b.gate = newTestGate(func(context.Context) error {
+		if first {
+			first = false
+			return nil
+		}
+		return errors.New("refused")
+	}, func(bool) {})
+	core, logs := observer.New(zap.InfoLevel)
+	b.log, b.gate.slots = zap.New(core), b.slots
+	b.rarely, b.gate.log = sampled(b.log), b.log
+	return b, logs
+}
+
+func TestWhatIsHeldIsNotSaidToBeNackedNorInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, logs := newOutage(5)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- b.run(ctx) }()
+		time.Sleep(time.Minute) // A message takes a moment until it is held.
+		synctest.Wait()
+		b.expectSettled(t, map[string]float64{})
+		if n := b.gauge(t, "pubsub_worker_messages_in_flight"); n != 0 || b.slots.resting.Load() != 5 {
+			t.Errorf("%v in flight, %d held of 5", n, b.slots.resting.Load())
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		b.expectSettled(t, map[string]float64{"unreachable nack": 5})
+		back := logs.FilterMessageSnippet("held for too long: they are given back").All()
+		if len(back) != 1 || back[0].ContextMap()["messages"] != int64(5) {
+			t.Errorf("that they are given back is logged as %v", back)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if nacked := logs.FilterMessageSnippet("a message was nacked").All(); len(nacked) != 0 {
+			t.Errorf("the log says more: %v", nacked)
+		}
+	})
+}
+
+func TestWhatIsHeldAtTheDrainLimitIsGivenBackBecauseOfIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, logs := newOutage(5)
+		b.drain = 10 * time.Second
+		b.runFor(t, 20*time.Second)
+		b.expectSettled(t, map[string]float64{"shutdown nack": 5})
+		limit := logs.FilterMessageSnippet("the drain limit is reached").All()
+		if len(limit) != 1 || limit[0].ContextMap()["held"] != int64(5) || limit[0].ContextMap()["running"] != int64(0) {
+			t.Errorf("the limit is logged as %v", limit)
+		}
+		if nacked := logs.FilterMessageSnippet("a message was nacked").All(); len(nacked) != 0 {
+			t.Errorf("the log says more: %v", nacked)
+		}
+	})
+}
+
+func TestWhatWaitsForItsTurnIsNotInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(10, 10, works(time.Millisecond))
+		b.rate = newRate(1, b.slots, b.metrics.holds.rate)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- b.run(ctx) }()
+		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
+		if n, held := b.gauge(t, "pubsub_worker_messages_in_flight"), b.gauge(t, "pubsub_worker_held_messages"); n != 0 || held != 9 {
+			t.Errorf("%v in flight and %v held of 9", n, held)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// gauge adds up a family's gauges.
+func (b *bench) gauge(t *testing.T, name string) (sum float64) {
+	t.Helper()
+	families, err := b.reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name {
+				sum += m.GetGauge().GetValue()
+			}
+		}
+	}
+	return sum
 }

@@ -59,16 +59,30 @@ func sampled(log *zap.Logger) *zap.Logger {
 	}))
 }
 
+// giveBack counts a message that was held after it had been tried, and is nacked. The gate has said so for all of them.
+func (f *flow) giveBack(working context.Context, d *pull.Delivery, v deliver.Verdict) {
+	if working.Err() != nil {
+		v.Reason = deliver.Shutdown
+	}
+	f.tally(d, v)
+}
+
+// count counts a verdict, and warns of a nack.
 func (f *flow) count(d *pull.Delivery, v deliver.Verdict) {
+	f.tally(d, v)
+	if v.Result == deliver.Nack && v.Reason != deliver.Shutdown {
+		f.rarely.Warn("a message was nacked; the metrics count the others of this minute", zap.String("message_id", d.ID),
+			zap.String("reason", string(v.Reason)), zap.String("detail", v.Detail))
+	}
+}
+
+// tally counts a verdict.
+func (f *flow) tally(d *pull.Delivery, v deliver.Verdict) {
 	if v.Result == deliver.Ack && v.Reason == deliver.OK {
 		f.metrics.acked.Inc()
 		return
 	}
 	f.metrics.settled.WithLabelValues(string(v.Result), string(v.Reason)).Inc()
-	if v.Result == deliver.Nack && v.Reason != deliver.Shutdown {
-		f.rarely.Warn("a message was nacked; the metrics count the others of this minute", zap.String("message_id", d.ID),
-			zap.String("reason", string(v.Reason)), zap.String("detail", v.Detail))
-	}
 	if v.Result != deliver.Ack {
 		f.log.Debug("not acked", zap.String("message_id", d.ID), zap.String("result", string(v.Result)),
 			zap.String("reason", string(v.Reason)), zap.String("detail", v.Detail))

@@ -1,6 +1,7 @@
 package consume
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -47,18 +48,50 @@ func (a *App) status() http.Handler {
 func (a *App) states() []flowState {
 	states := make([]flowState, 0, len(a.lanes))
 	for _, l := range a.lanes {
-		states = append(states, flowState{Subscription: l.sub.String(), Rows: []statusRow{
-			{"name", l.name},
-			{"receives by", l.opts.Receive},
-			{"stream", verdict(l.ready())},
-			{"target", verdict(l.flow.gate.ready())},
-			{"handlers", verdict(l.wedged(time.Now()))},
-			{"taking messages", verdict(a.notDraining())},
-			{"in flight", fmt.Sprintf("%d of %d", l.flow.slots.held(), l.opts.Concurrency)},
-			{"held back", strconv.FormatInt(l.flow.slots.resting.Load(), 10)},
-		}})
+		states = append(states, flowState{Subscription: l.sub.String(), Rows: a.rows(l)})
 	}
 	return states
+}
+
+// rows are what there is to say of a lane: nothing of a stream or a target that it does not have.
+func (a *App) rows(l *lane) []statusRow {
+	rows := []statusRow{{"name", l.name}, {"receives by", l.opts.Receive}}
+	if l.source != nil {
+		rows = append(rows, statusRow{"stream", a.stream(l)})
+	}
+	if l.target != nil {
+		rows = append(rows, statusRow{"target", verdict(l.flow.gate.ready())})
+	}
+	return append(
+		rows,
+		statusRow{"handlers", verdict(l.wedged(time.Now()))},
+		statusRow{"taking messages", a.taking(l)},
+		statusRow{"in flight", fmt.Sprintf("%d of %d", l.flow.slots.held(), l.opts.Concurrency)},
+		statusRow{"held back", strconv.FormatInt(l.flow.slots.resting.Load(), 10)},
+	)
+}
+
+// stream says how the lane's stream is. It stays ready while it is closed on purpose.
+func (a *App) stream(l *lane) string {
+	switch {
+	case a.draining.Load():
+		return "closed"
+	case l.flow.gate.pausing():
+		return "paused"
+	}
+	return verdict(l.ready())
+}
+
+// taking says whether a message that comes now is given to the handler.
+func (a *App) taking(l *lane) string {
+	err := cmp.Or(a.notDraining(), l.flow.gate.holding())
+	if err == nil && !l.opts.pushed() {
+		err = l.ready()
+	}
+	if err != nil {
+		return "no: " + err.Error()
+	}
+	return "ok"
 }
 
 func verdict(err error) string {
