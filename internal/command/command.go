@@ -11,10 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"spillway/internal/config"
-	"spillway/internal/flagfile"
 )
 
 // The exit codes of every program.
@@ -30,12 +28,13 @@ const (
 var ErrInterrupted = errors.New("interrupted")
 
 // Main runs root with args and returns the exit code. SIGINT and SIGTERM end the context of the command; a second
-// one ends the process at once. Errors go to stderr, one line each, never with a stack trace.
+// one ends the process at once. Errors go to stderr, one line each, never with a stack trace. A command's PreRunE is held to be a
+// check of its options: where flags are wrong it is called nevertheless, so that everything that is wrong is told at once.
 func Main(ctx context.Context, root *cobra.Command, args []string, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	prepare(root)
+	prepare(root, args)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	switch {
@@ -51,12 +50,12 @@ func Main(ctx context.Context, root *cobra.Command, args []string, stderr io.Wri
 }
 
 // prepare makes cobra silent about errors, which Main prints, and turns its own into config errors.
-func prepare(root *cobra.Command) {
+func prepare(root *cobra.Command, args []string) {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.Version = Version(root.Name())
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagErrors(cmd, args, err) })
 	setArgs(root)
 }
 
@@ -82,33 +81,6 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		cure = "did you mean " + near + "?"
 	}
 	return &config.Error{Key: cmd.CommandPath(), Value: args[0], Problem: "is not a command or argument that it takes", Cure: cure}
-}
-
-// flagError says which flag was wrong, what it was given and, for an unknown one, which was probably meant.
-func flagError(cmd *cobra.Command, err error) error {
-	help := fmt.Sprintf("see %s --help", cmd.CommandPath())
-	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-		f := invalid.GetFlag()
-		kind, cure := flagfile.Kind(f)
-		return &config.Error{Key: "--" + f.Name, Value: invalid.GetValue(), Problem: "is not a valid " + kind, Cure: cure}
-	}
-	if missing, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
-		return &config.Error{Key: "--" + missing.GetSpecifiedName(), Problem: "needs a value", Cure: help}
-	}
-	unknown, ok := errors.AsType[*pflag.NotExistError](err)
-	if !ok {
-		return &config.Error{Key: cmd.CommandPath(), Problem: err.Error(), Cure: help}
-	}
-	if unknown.GetSpecifiedShortnames() != "" {
-		return &config.Error{Key: "-" + unknown.GetSpecifiedName(), Problem: "there is no such flag", Cure: help}
-	}
-	var names []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	cure := help
-	if near, ok := config.Nearest(unknown.GetSpecifiedName(), names); ok {
-		cure = "did you mean --" + near + "?"
-	}
-	return &config.Error{Key: "--" + unknown.GetSpecifiedName(), Problem: "there is no such flag", Cure: cure}
 }
 
 func exitCode(err error) int {

@@ -14,11 +14,23 @@ import (
 	"spillway/internal/config"
 )
 
+// program has a check like that of the worker: it is to be told where it is wrong, and not told of what follows from that.
 func program(run func(context.Context) error) *cobra.Command {
 	root := &cobra.Command{Use: "worker", RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context()) }}
 	root.Flags().Int("concurrency", 10, "number of messages to handle at once")
 	root.Flags().Duration("wait", 0, "after SIGTERM: how long to wait")
 	root.Flags().StringToString("attribute", nil, "attribute of each message as `name=value`")
+	root.Flags().StringArray("name", nil, "names")
+	root.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		var errs config.Errors
+		if n, _ := cmd.Flags().GetInt("concurrency"); n < 1 {
+			errs.Add("--concurrency", "0", "is out of range", "")
+		}
+		if names, _ := cmd.Flags().GetStringArray("name"); len(names) > 1 {
+			errs.Add("--name", strings.Join(names, ", "), "is given more than once", "")
+		}
+		return errs.Err()
+	}
 	root.AddCommand(&cobra.Command{Use: "redrive", RunE: func(*cobra.Command, []string) error { return nil }})
 	return root
 }
@@ -60,6 +72,39 @@ func TestMainPrintsOneLinePerErrorAndTheExitCodeTellsTheKind(t *testing.T) {
 		{
 			name: "a flag without its value", args: []string{"--concurrency"}, code: command.ExitUsage,
 			stderr: "worker: --concurrency: needs a value; see worker --help\n",
+		},
+		{
+			name: "all that is wrong at once", args: []string{"--concurrency=abc", "--name=a", "--wait=x", "--zzzzzzz", "y", "--name=b", "-x", "--wait=5s", "--wait=6", "--attribute"},
+			code: command.ExitUsage,
+			stderr: "worker: --concurrency \"abc\": is not a valid whole number; give one such as 10\n" +
+				"worker: --wait \"x\": is not a valid duration; give one such as 500ms, 30s or 5m\n" +
+				"worker: --zzzzzzz: there is no such flag; see worker --help\n" +
+				"worker: -x: there is no such flag; see worker --help\n" +
+				"worker: --wait \"6\": is not a valid duration; give one such as 500ms, 30s or 5m\n" +
+				"worker: --attribute: needs a value; see worker --help\n" +
+				"worker: --name \"a, b\": is given more than once\n",
+		},
+		{
+			name: "what was given before a wrong flag is given once", args: []string{"--name=a", "--wait=x"}, code: command.ExitUsage,
+			stderr: "worker: --wait \"x\": is not a valid duration; give one such as 500ms, 30s or 5m\n",
+		},
+		{
+			name: "what follows from a wrong flag is not told", args: []string{"--concurrency=0", "--concurency=5"}, code: command.ExitUsage,
+			stderr: "worker: --concurency: there is no such flag; did you mean --concurrency?\n",
+		},
+		{
+			name: "a wrong flag, a stray argument and what the program finds", args: []string{"--wait=x", "redrve", "--concurrency=0"}, code: command.ExitUsage,
+			stderr: "worker: --wait \"x\": is not a valid duration; give one such as 500ms, 30s or 5m\n" +
+				"worker: worker \"redrve\": is not a command or argument that it takes; did you mean redrive?\n" +
+				"worker: --concurrency \"0\": is out of range\n",
+		},
+		{
+			name: "a long flag with one dash", args: []string{"-concurrency=3"}, code: command.ExitUsage,
+			stderr: "worker: -c: there is no such flag; see worker --help\n",
+		},
+		{
+			name: "a wrong flag of a subcommand", args: []string{"redrive", "--a=1", "--b"}, code: command.ExitUsage,
+			stderr: "worker: --a: there is no such flag; see worker redrive --help\nworker: --b: there is no such flag; see worker redrive --help\n",
 		},
 		{
 			name: "a stray argument", args: []string{"redrve"}, code: command.ExitUsage,
