@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strconv"
@@ -37,8 +38,8 @@ func credentials(ctx context.Context) ([]option.ClientOption, error) {
 	return []option.ClientOption{option.WithAuthCredentials(creds)}, err
 }
 
-// CheckEmulator returns an error when the environment asks for an emulator and none answers there; a config.Error when
-// what it names is no address.
+// CheckEmulator returns an error when the environment asks for an emulator and nothing, or something else, answers there; a
+// config.Error when what it names is no address.
 func CheckEmulator(ctx context.Context) error {
 	host := os.Getenv(EmulatorVariable)
 	if host == "" {
@@ -53,13 +54,32 @@ func CheckEmulator(ctx context.Context) error {
 	for {
 		conn, err := new(net.Dialer).DialContext(bounded, "tcp", host)
 		if err == nil {
-			return conn.Close()
+			defer conn.Close()
+			return greet(bounded, conn, host)
 		}
 		sleep(bounded, 100*time.Millisecond)
 		if bounded.Err() != nil {
 			return unreachable(host, err)
 		}
 	}
+}
+
+// greeting is what a client of HTTP/2, and so of gRPC, says first: its preface and empty settings (RFC 9113, section 3.4).
+const greeting = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+
+// greet returns an error when what answers at host does not speak gRPC. Silence, or an end without a word, says nothing: it may be
+// a proxy before an emulator that is about to start.
+func greet(ctx context.Context, conn net.Conn, host string) error {
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	if _, err := io.WriteString(conn, greeting); err != nil {
+		return nil //nolint:nilerr // It went away without a word.
+	}
+	var frame [9]byte // A frame's head: length, type, flags, stream. A server's first are its settings, of type 4.
+	n, _ := io.ReadFull(conn, frame[:])
+	if n > 0 && (n < len(frame) || frame[3] != 4 || [4]byte(frame[5:]) != [4]byte{}) {
+		return foreign(host)
+	}
+	return nil
 }
 
 // sleep waits for d or until ctx is done.

@@ -36,6 +36,11 @@ func explain(what string, err error) error {
 	}
 }
 
+// foreign says that something other than an emulator is at host.
+func foreign(host string) error {
+	return fmt.Errorf("%s %q: something answers there that is no Pub/Sub emulator; correct the address, start an emulator (`spillway emulator`) or unset the variable", EmulatorVariable, host)
+}
+
 func unreachable(host string, err error) error {
 	return fmt.Errorf("%s %q: nothing answers there; start an emulator (`spillway emulator`) or unset the variable: %w", EmulatorVariable, host, err)
 }
