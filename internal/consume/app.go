@@ -181,6 +181,7 @@ func (a *App) runLanes(ctx context.Context) error {
 	errs := make([]error, len(a.lanes))
 	var group sync.WaitGroup
 	for i, l := range a.lanes {
+		group.Go(func() { l.checkLetters(ctx) })
 		group.Go(func() {
 			defer cancel()
 			if err := l.flow.run(ctx); err != nil {

@@ -3,6 +3,7 @@ package consume_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"cloud.google.com/go/pubsub/v2"
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"spillway/internal/consume"
 	"spillway/internal/emulator"
@@ -264,4 +266,27 @@ func TestAMissingSubscriptionIsWaitedForAndAVanishedOneToo(t *testing.T) {
 	second := publish(t, client, "offers", 10)
 	eventually(t, "the messages after that are handled", func() bool { return target.unique() == 20 })
 	target.check(t, append(first, second...))
+}
+
+func TestAMissingDeadLetterTopicIsWarnedOfOnceAndHoldsUpNothing(t *testing.T) {
+	startEmulator(t, "offers:offers")
+	core, logs := observer.New(zap.WarnLevel)
+	o := valid()
+	o.Listen, o.Target, o.Handler, o.DeadLetterTopic = "127.0.0.1:0", "", "discard", "projects/shop/topics/dead"
+	app, err := consume.New(t.Context(), o, zap.New(core))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := runUntilCleanup(t, app.Run)
+	eventually(t, "the worker is ready", func() bool { status, _ := get(t, "http://"+app.Addr()+"/readyz", ""); return status == http.StatusOK })
+	warned := func() int {
+		return logs.FilterField(zap.Error(errors.New("projects/shop/topics/dead does not exist: create it, or correct dead-letter-topic"))).Len()
+	}
+	eventually(t, "the log warns", func() bool { return warned() > 0 })
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if n := warned(); n != 1 {
+		t.Errorf("the log warns %d times", n)
+	}
 }

@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"cloud.google.com/go/iam/apiv1/iampb"
 	"cloud.google.com/go/pubsub/v2"
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"spillway/internal/backlog"
 )
@@ -19,6 +23,13 @@ import (
 const (
 	maxAttributes     = 100
 	maxAttributeValue = 1024 // bytes
+)
+
+const (
+	// lookLimit bounds the look at the dead-letter topic at the start.
+	lookLimit = 10 * time.Second
+	// publishPermission is what publishing needs, https://cloud.google.com/pubsub/docs/access-control#required_permissions.
+	publishPermission = "pubsub.topics.publish"
 )
 
 // topicLetters publishes dead letters to a topic.
@@ -49,6 +60,24 @@ func (t *topicLetters) Publish(ctx context.Context, m *backlog.Message, reason s
 	request := &pubsubpb.PublishRequest{Topic: t.topic.String(), Messages: []*pubsubpb.PubsubMessage{letter}}
 	if _, err := t.client.TopicAdminClient.Publish(ctx, request); err != nil {
 		return fmt.Errorf("publishing to the dead-letter topic: %w", err)
+	}
+	return nil
+}
+
+// check returns what is known to keep letters from being published, and its cure. What cannot be found out is no fault:
+// roles/pubsub.publisher allows to publish and to test permissions, but not to get a topic, and an emulator may know neither.
+func (t *topicLetters) check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	_, err := t.client.TopicAdminClient.GetTopic(ctx, &pubsubpb.GetTopicRequest{Topic: t.topic.String()})
+	if status.Code(err) == codes.NotFound {
+		return fmt.Errorf("%s does not exist: create it, or correct dead-letter-topic", t.topic)
+	}
+	got, err := t.client.TopicAdminClient.TestIamPermissions(ctx, &iampb.TestIamPermissionsRequest{
+		Resource: t.topic.String(), Permissions: []string{publishPermission},
+	})
+	if err == nil && !slices.Contains(got.GetPermissions(), publishPermission) {
+		return fmt.Errorf("%s may not be published to by these credentials: grant roles/pubsub.publisher on it", t.topic)
 	}
 	return nil
 }

@@ -9,8 +9,12 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"cloud.google.com/go/iam/apiv1/iampb"
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"spillway/internal/backlog"
 	"spillway/internal/emulator"
@@ -91,6 +95,9 @@ func TestClosingDoesNotWaitForADeadLetterThatCannotBePublished(t *testing.T) {
 	if err := l.Publish(ctx, &backlog.Message{ID: "1", Data: []byte("x")}, "no price"); err == nil {
 		t.Error("published to nobody")
 	}
+	if err := l.check(ctx); err != nil {
+		t.Errorf("nothing is known of the topic, but: %v", err)
+	}
 	begin := time.Now()
 	if err := l.close(); err != nil {
 		t.Error(err)
@@ -132,8 +139,82 @@ func TestADeadLetterIsPublished(t *testing.T) {
 	if m := got.GetReceivedMessages()[0].GetMessage(); string(m.GetData()) != "x" || m.GetOrderingKey() != "CH" || m.GetAttributes()[backlog.LetterReason] != "no price" {
 		t.Errorf("published %v", m)
 	}
+	if err := l.check(t.Context()); err != nil {
+		t.Errorf("the topic is well, but: %v", err)
+	}
 	l.topic.ID = "gone"
+	if err := l.check(t.Context()); err == nil || err.Error() != "projects/shop/topics/gone does not exist: create it, or correct dead-letter-topic" {
+		t.Errorf("a topic that does not exist: %v", err)
+	}
 	if err := l.Publish(t.Context(), &backlog.Message{ID: "1", Data: []byte("x")}, "no price"); err == nil {
 		t.Error("published to a topic that does not exist")
 	}
+}
+
+// guarded is a Pub/Sub that answers a question for a topic, or for permissions on it, as it is told.
+type guarded struct {
+	pubsubpb.UnimplementedPublisherServer
+	iampb.UnimplementedIAMPolicyServer
+	get, test error
+	granted   []string
+}
+
+func (g *guarded) GetTopic(_ context.Context, r *pubsubpb.GetTopicRequest) (*pubsubpb.Topic, error) {
+	return &pubsubpb.Topic{Name: r.GetTopic()}, g.get
+}
+
+func (g *guarded) TestIamPermissions(context.Context, *iampb.TestIamPermissionsRequest) (*iampb.TestIamPermissionsResponse, error) {
+	return &iampb.TestIamPermissionsResponse{Permissions: g.granted}, g.test
+}
+
+func TestOnlyWhatIsKnownToKeepDeadLettersBackIsAFault(t *testing.T) {
+	denied, missing := status.Error(codes.PermissionDenied, "no"), status.Error(codes.NotFound, "no")
+	tests := []struct {
+		name   string
+		server *guarded
+		want   string // nothing is wrong without
+	}{
+		{"all is well", &guarded{granted: []string{publishPermission}}, ""},
+		{"a publisher may not get", &guarded{get: denied, granted: []string{publishPermission}}, ""},
+		{"a viewer may not publish", &guarded{}, "may not be published to by these credentials: grant roles/pubsub.publisher on it"},
+		{"neither", &guarded{get: denied}, "grant roles/pubsub.publisher on it"},
+		{"it does not exist", &guarded{get: missing, granted: []string{publishPermission}}, "does not exist: create it"},
+		{"permissions are not known here", &guarded{test: status.Error(codes.Unimplemented, "no")}, ""},
+		{"nothing is known here", &guarded{get: denied, test: status.Error(codes.Unimplemented, "no")}, ""},
+		{"it is not known for now", &guarded{get: status.Error(codes.Internal, "no"), test: status.Error(codes.Internal, "no")}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			err := lettersAt(t, tt.server).check(t.Context())
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// lettersAt publishes to the topic "dead" of a server.
+func lettersAt(t *testing.T, g *guarded) *topicLetters {
+	t.Helper()
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, done := grpc.NewServer(), make(chan error, 1)
+	pubsubpb.RegisterPublisherServer(server, g)
+	iampb.RegisterIAMPolicyServer(server, g)
+	go func() { done <- server.Serve(ln) }()
+	t.Setenv(pull.EmulatorVariable, ln.Addr().String())
+	l, err := newTopicLetters(t.Context(), backlog.Topic{Project: "shop", ID: "dead"}, backlog.Subscription{Project: "shop", ID: "offers"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = l.close()
+		server.Stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return l
 }

@@ -88,6 +88,16 @@ func (l *lane) newFlow(a *App) *flow {
 	return f
 }
 
+// checkLetters warns where dead letters cannot be published: otherwise the first one would tell, perhaps after weeks.
+func (l *lane) checkLetters(ctx context.Context) {
+	if l.letters == nil {
+		return
+	}
+	if err := l.letters.check(ctx); err != nil {
+		l.flow.log.Warn("dead letters cannot be published: what is to become one will be nacked", zap.Error(err))
+	}
+}
+
 // leased returns what counts the messages that the lane's stream has lent; nil without one.
 func (l *lane) leased() func() int {
 	if l.source == nil {
