@@ -19,6 +19,7 @@ type item struct {
 	again    bool      // redelivered after its ack was sent: the new ack ID is to be acked too
 	replaced bool      // nacked, and here again as another item
 	fate     Fate
+	hash     uint64 // the table's
 }
 
 // key returns the item's ordering key, empty when order does not matter.
@@ -40,7 +41,7 @@ func (it *item) settle(f Fate) {
 type inventory struct {
 	mu     sync.Mutex
 	change *sync.Cond // something was decided or has left
-	items  map[string]*item
+	items  *table
 	open   int  // items that are not decided yet
 	bytes  int  // their payload
 	over   bool // nothing more is handled
@@ -57,7 +58,7 @@ type inventory struct {
 // newInventory returns an inventory that has up to handlers messages handled at once, and a batch of settlements sent
 // without waiting for more.
 func newInventory(handlers, batch int, handle func(*item) Fate) *inventory {
-	in := &inventory{items: map[string]*item{}, queues: map[string][]*item{}, blocks: map[string]*block{}, out: newOutbox(batch)}
+	in := &inventory{items: newTable(), queues: map[string][]*item{}, blocks: map[string]*block{}, out: newOutbox(batch)}
 	in.change = sync.NewCond(&in.mu)
 	in.pool = newPool(&in.mu, handlers, handle, in.settle)
 	return in
@@ -79,7 +80,7 @@ func (in *inventory) add(items ...*item) (fresh int) {
 // false for a message that is here already: redelivered on another stream, it must not be handled twice, and only its
 // ack ID is renewed. One that was nacked is new: its redelivery may outrun the answer to the nack.
 func (in *inventory) admit(it *item) bool {
-	here := in.items[it.delivery.ID]
+	here, hash := in.items.get(it.delivery.ID)
 	if here != nil && here.fate != Nacked {
 		here.ackID, here.again = it.ackID, here.fate == Acked
 		return false
@@ -90,7 +91,7 @@ func (in *inventory) admit(it *item) bool {
 	if here != nil {
 		here.replaced = true
 	}
-	in.items[it.delivery.ID] = it
+	in.items.put(it, here, hash)
 	in.open++
 	in.bytes += len(it.delivery.Data)
 	switch key := it.key(); {
@@ -106,7 +107,7 @@ func (in *inventory) admit(it *item) bool {
 // forget drops an item, unless it was replaced by its redelivery.
 func (in *inventory) forget(it *item) {
 	if !it.replaced {
-		delete(in.items, it.delivery.ID)
+		in.items.remove(it)
 	}
 }
 
@@ -153,7 +154,7 @@ func (in *inventory) giveBack() {
 	in.over = true
 	in.pool.ready = nil
 	clear(in.queues)
-	for _, it := range in.items {
+	for it := range in.items.all() {
 		if it.fate == Open && !it.lent {
 			in.decide(it, Nacked)
 		}
@@ -196,7 +197,7 @@ func (in *inventory) left() map[Fate]int {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	left := map[Fate]int{}
-	for _, it := range in.items {
+	for it := range in.items.all() {
 		left[it.fate]++
 	}
 	return left
@@ -206,7 +207,7 @@ func (in *inventory) left() map[Fate]int {
 // waited for, so that its answers to pings are heard at a full window too: it knows of every message that is not decided
 // here. Decided ones count only against a server that ignores the window, while it confirms nothing.
 func (in *inventory) waitRoom(ctx context.Context, messages, bytes int) {
-	in.wait(ctx, func() bool { return in.open <= messages && in.bytes <= bytes && len(in.items) <= 2*messages })
+	in.wait(ctx, func() bool { return in.open <= messages && in.bytes <= bytes && in.items.len() <= 2*messages })
 }
 
 // reserve waits until a handler is free and there is room in the window, or ctx is done, and returns how many messages could
@@ -236,7 +237,7 @@ func (in *inventory) takeBack(n int) {
 
 // waitEmpty waits until everything is settled and confirmed, or ctx is done.
 func (in *inventory) waitEmpty(ctx context.Context) {
-	in.wait(ctx, func() bool { return len(in.items) == 0 })
+	in.wait(ctx, func() bool { return in.items.len() == 0 })
 }
 
 func (in *inventory) wait(ctx context.Context, ok func() bool) {
@@ -288,7 +289,7 @@ func (in *inventory) claim(items []*item) []string {
 func (in *inventory) takeDue(now time.Time, next, oldest time.Duration) (due []*item, expired int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	for _, it := range in.items {
+	for it := range in.items.all() {
 		switch {
 		case it.due.IsZero() || it.due.After(now) || it.fate == Nacked:
 		case now.Sub(it.born) > oldest && it.fate == Open:

@@ -66,8 +66,8 @@ func TestARedeliveryIsNotHandledTwice(t *testing.T) {
 		if again := in.remove([]*item{it}, time.Now()); len(again) != 1 || in.ids(again)[0] != "ack-2" {
 			t.Fatalf("to be acked again: %v", again)
 		}
-		if again := in.remove([]*item{it}, time.Now()); len(again) != 0 || len(in.items) != 0 || in.bytes != 0 {
-			t.Fatalf("after the second ack %d items of %d bytes are left", len(in.items), in.bytes)
+		if again := in.remove([]*item{it}, time.Now()); len(again) != 0 || in.items.len() != 0 || in.bytes != 0 {
+			t.Fatalf("after the second ack %d items of %d bytes are left", in.items.len(), in.bytes)
 		}
 	})
 	t.Run("after a nack it is a new message, even before the nack is confirmed", func(t *testing.T) {
@@ -81,8 +81,8 @@ func TestARedeliveryIsNotHandledTwice(t *testing.T) {
 		}
 		in.remove([]*item{old}, time.Now())
 		expectNext(t, in, "m")
-		if len(in.items) != 1 || in.bytes != 10 {
-			t.Fatalf("%d items of %d bytes", len(in.items), in.bytes)
+		if in.items.len() != 1 || in.bytes != 10 {
+			t.Fatalf("%d items of %d bytes", in.items.len(), in.bytes)
 		}
 	})
 }
@@ -164,8 +164,8 @@ func TestWhatIsHeldLeavesNothingBehind(t *testing.T) {
 	in.remove([]*item{a1, a2}, begin)
 	in.unblock(begin.Add(blockTime), false)
 	in.remove([]*item{again}, begin)
-	if len(in.items) != 0 || in.open != 0 {
-		t.Fatalf("%d items are left, %d open", len(in.items), in.open)
+	if in.items.len() != 0 || in.open != 0 {
+		t.Fatalf("%d items are left, %d open", in.items.len(), in.open)
 	}
 }
 

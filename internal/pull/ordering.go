@@ -60,10 +60,11 @@ func (in *inventory) unblock(now time.Time, all bool) {
 		}
 		for _, it := range b.held {
 			it.fate = Nacked // It did not count as open.
-			if here := in.items[it.delivery.ID]; here != nil {
+			here, hash := in.items.get(it.delivery.ID)
+			if here != nil {
 				here.replaced = true
 			}
-			in.items[it.delivery.ID] = it
+			in.items.put(it, here, hash)
 			in.out.put(it)
 		}
 		b.nacked, b.until, b.held = b.held[0], time.Time{}, nil

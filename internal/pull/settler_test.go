@@ -92,8 +92,8 @@ func (l *lab) expectLeft(t *testing.T, want int) {
 	t.Helper()
 	l.inventory.mu.Lock()
 	defer l.inventory.mu.Unlock()
-	if len(l.inventory.items) != want {
-		t.Errorf("%d messages are left, want %d", len(l.inventory.items), want)
+	if l.inventory.items.len() != want {
+		t.Errorf("%d messages are left, want %d", l.inventory.items.len(), want)
 	}
 }
 
