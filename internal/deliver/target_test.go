@@ -131,7 +131,7 @@ func TestVerdictsByAnswer(t *testing.T) {
 		{"an ack is not to be asked for", 500, says("ack"), nack(deliver.Asked, `unknown Spillway-Verdict "ack": allowed are drop and dead-letter`)},
 		{"an unknown verdict without its reason", 200, says("park; no price"), nack(deliver.Asked, `unknown Spillway-Verdict "park": allowed are drop and dead-letter`)},
 		{"an unknown verdict that cannot be printed", 200, says("ung\xfcltig\té"), nack(deliver.Asked, `unknown Spillway-Verdict "ung\xfcltig\t\u00e9": allowed are drop and dead-letter`)},
-		{"an unknown verdict that is long", 200, says(strings.Repeat("x", 5000)), nack(deliver.Asked, `unknown Spillway-Verdict "` + strings.Repeat("x", 64) + `": allowed are drop and dead-letter`)},
+		{"an unknown verdict that is long", 200, says(strings.Repeat("x", 5000)), nack(deliver.Asked, `unknown Spillway-Verdict "`+strings.Repeat("x", 64)+`": allowed are drop and dead-letter`)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

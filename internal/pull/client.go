@@ -72,7 +72,7 @@ const greeting = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + "\x00\x00\x00\x04\x00\x00\
 func greet(ctx context.Context, conn net.Conn, host string) error {
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 	if _, err := io.WriteString(conn, greeting); err != nil {
-		return nil //nolint:nilerr // It went away without a word.
+		return nil // It went away without a word.
 	}
 	var frame [9]byte // A frame's head: length, type, flags, stream. A server's first are its settings, of type 4.
 	n, _ := io.ReadFull(conn, frame[:])
