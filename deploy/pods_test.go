@@ -12,6 +12,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"spillway/internal/export"
 )
 
 // shipped is one Deployment and all that comes with it.
@@ -160,4 +162,34 @@ func TestAppIsTheSidecar(t *testing.T) {
 			t.Errorf("init containers %+v, want none", got)
 		}
 	})
+}
+
+func TestTheExporterCanBeASidecar(t *testing.T) {
+	for _, overlay := range overlays() {
+		t.Run(overlay, func(t *testing.T) {
+			files := tree(t)
+			kustomization := "/deploy/" + overlay + "/kustomization.yaml"
+			edit(t, files, kustomization, "# - ../components/exporter-sidecar", "- ../components/exporter-sidecar")
+			if overlay == "generic" {
+				edit(t, files, kustomization, "- path: scrape-backlog-exporter.yaml\n", "")
+			}
+			all := objects(t, files, overlay)
+			if len(all.deployments) != 1 || len(all.services) != 1 {
+				t.Fatalf("%d Deployments and %d Services, want the worker's alone", len(all.deployments), len(all.services))
+			}
+			worker := all.deployment(t, "worker").Spec.Template.Spec
+			i := slices.IndexFunc(worker.InitContainers, func(c corev1.Container) bool { return c.Name == "backlog-exporter" })
+			if i < 0 {
+				t.Fatalf("init containers %+v, want the exporter among them", worker.InitContainers)
+			}
+			exporter := worker.InitContainers[i]
+			if exporter.RestartPolicy == nil || *exporter.RestartPolicy != corev1.ContainerRestartPolicyAlways || exporter.ReadinessProbe != nil {
+				t.Errorf("%+v is no native sidecar, or holds the worker's readiness", exporter)
+			}
+			o := export.DefaultOptions()
+			if err := parse(filled(exporter.Args), o.RegisterFlags, o.Validate); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
