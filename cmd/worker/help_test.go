@@ -32,8 +32,8 @@ func TestABadFileIsOneClearLineForEachFault(t *testing.T) {
 	if code := p.Wait(t); code != 2 {
 		t.Errorf("exit %d", code)
 	}
-	want := "worker: flows.yaml:1 lissten: is not a key; did you mean listen?\n" +
-		`worker: flows.yaml:5 streams "many": is not a valid whole number; give one such as 10` + "\n"
+	want := "worker: " + path + ":1 lissten: is not a key; did you mean listen?\n" +
+		"worker: " + path + `:5 streams "many": is not a valid whole number; give one such as 10` + "\n"
 	if p.Stderr() != want {
 		t.Errorf("got %s, want %s", p.Stderr(), want)
 	}

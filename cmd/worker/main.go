@@ -24,13 +24,13 @@ func newCommand() *cobra.Command {
 		Example: `  worker --subscription=projects/shop/subscriptions/offers --target=http://127.0.0.1:8081/offers
   PUBSUB_EMULATOR_HOST=127.0.0.1:8085 worker --project=demo --subscription=offers --handler=discard
   worker --config=flows.yaml`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		PreRunE: func(cmd *cobra.Command, _ []string) error {
 			if err := opts.Load(cmd.Flags()); err != nil {
 				return err
 			}
-			if err := opts.Validate(); err != nil {
-				return err
-			}
+			return opts.Validate()
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			log := logging.New(opts.Logging, os.Stderr).Named("worker")
 			defer func() { _ = log.Sync() }()
 			app, err := consume.New(cmd.Context(), opts, log)

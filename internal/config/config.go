@@ -50,7 +50,7 @@ func (e *Error) Flags() []string {
 
 // List returns the faults that are joined in err, one by one; what is not an Error is left out.
 func List(err error) []*Error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // What is joined is taken apart here.
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var list []*Error
 		for _, one := range joined.Unwrap() {
 			list = append(list, List(one)...)

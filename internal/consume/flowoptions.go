@@ -173,53 +173,65 @@ func (o *FlowOptions) validate(project string, errs *config.Errors) {
 	o.validateTokens(errs)
 }
 
+// email is what can be a service account's name.
+var email = regexp.MustCompile(`^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$`)
+
+// onlyWithPushes is what is wrong with a key of pushes in a worker without any.
+const onlyWithPushes = "goes with --receive=push or --receive=both only"
+
 // validateTokens checks who may push. An audience alone would let in everybody who can ask Google for a token.
 func (o *FlowOptions) validateTokens(errs *config.Errors) {
+	audience, account := o.PushAudience, o.PushServiceAccount
+	errs.Check(account == "" || email.MatchString(account), "--push-service-account", account, "is not an email", "give one such as pusher@shop.iam.gserviceaccount.com")
 	switch {
-	case o.PushAudience == "" && o.PushServiceAccount == "":
 	case !o.pushed():
-		errs.Add("--push-audience, --push-service-account", "", "go with --receive=push or --receive=both only", "add it or leave them out")
-	case o.PushAudience == "":
+		errs.Check(audience == "", "--push-audience", audience, onlyWithPushes, "add it or leave this out")
+		errs.Check(account == "", "--push-service-account", account, onlyWithPushes, "add it or leave this out")
+	case audience == "" && account != "":
 		errs.Add("--push-audience", "", "is required with --push-service-account", "give the audience of the push subscription")
-	case o.PushServiceAccount == "":
+	case audience != "" && account == "":
 		errs.Add("--push-service-account", "", "is required with --push-audience", "give the service account of the push subscription; anybody can have a token with your audience")
 	}
 }
 
 // subscription returns the parsed subscription, or adds the fault.
 func (o *FlowOptions) subscription(project string, errs *config.Errors) backlog.Subscription {
-	const cure = "give projects/P/subscriptions/S, or a short ID with --project"
 	if o.Subscription == "" {
-		errs.Add("--subscription", "", "is required", cure)
+		errs.Add("--subscription", "", "is required", "give projects/P/subscriptions/S, or its short ID")
 		return backlog.Subscription{}
 	}
 	sub, err := backlog.ParseSubscription(o.Subscription, project)
 	if err != nil {
-		errs.Add("--subscription", o.Subscription, err.Error(), cure)
+		errs.Add("--subscription", o.Subscription, err.Error(), "give projects/P/subscriptions/S, or a short ID with --project")
 	}
 	return sub
 }
 
 func (o *FlowOptions) validateHandler(errs *config.Errors) {
-	switch {
-	case o.Target == "" && o.Handler == "":
+	if o.Target == "" && o.Handler == "" {
 		errs.Add("--target", "", "is required", "give the URL that handles messages, or --handler=discard or --handler=work")
-	case o.Target != "" && o.Handler != "":
-		errs.Add("--handler", o.Handler, "excludes --target", "give one of the two")
-	case o.Target != "":
+		return // What goes with either is not known.
+	}
+	errs.Check(o.Target == "" || o.Handler == "", "--handler", o.Handler, "excludes --target", "give one of the two")
+	errs.Check(o.Handler == "" || o.Handler == "discard" || o.Handler == "work", "--handler", o.Handler, "is not a handler", "use discard or work, or --target for your own")
+	if o.Target != "" {
 		if _, err := parseTarget(o.Target); err != "" {
 			errs.Add("--target", redact(o.Target), err, "give an http or https URL with a host, such as http://127.0.0.1:8081/offers")
 		}
-	case o.Handler != "discard" && o.Handler != "work":
-		errs.Add("--handler", o.Handler, "is not a handler", "use discard or work, or --target for your own")
 	}
 	o.validateFormat(errs)
-	if w := o.Work; o.Handler != "work" && w != (deliver.Work{}) {
-		errs.Add("--work-duration, --work-cpu, --work-error-rate", "", "go with --handler=work only", "add it or leave them out")
-	}
-	errs.Check(o.Work.Duration >= 0, "--work-duration", o.Work.Duration, "is negative", "give 0s or more")
-	errs.Check(o.Work.CPU >= 0, "--work-cpu", o.Work.CPU, "is negative", "give 0s or more")
-	errs.Check(o.Work.ErrorRate >= 0 && o.Work.ErrorRate <= 1, "--work-error-rate", o.Work.ErrorRate, "is out of range", "give 0 to 1")
+	o.validateWork(errs)
+}
+
+func (o *FlowOptions) validateWork(errs *config.Errors) {
+	work, works := o.Work, o.Handler == "work"
+	const problem, cure = "goes with --handler=work only", "add it or leave this out"
+	errs.Check(works || work.Duration == 0, "--work-duration", work.Duration, problem, cure)
+	errs.Check(works || work.CPU == 0, "--work-cpu", work.CPU, problem, cure)
+	errs.Check(works || work.ErrorRate == 0, "--work-error-rate", work.ErrorRate, problem, cure)
+	errs.Check(work.Duration >= 0, "--work-duration", work.Duration, "is negative", "give 0s or more")
+	errs.Check(work.CPU >= 0, "--work-cpu", work.CPU, "is negative", "give 0s or more")
+	errs.Check(work.ErrorRate >= 0 && work.ErrorRate <= 1, "--work-error-rate", work.ErrorRate, "is out of range", "give 0 to 1")
 }
 
 func (o *FlowOptions) validateFormat(errs *config.Errors) {

@@ -67,7 +67,7 @@ func (o *Options) registerProcess(fs *pflag.FlagSet) {
 
 // Validate returns every fault of the options at once, each a config.Error.
 func (o *Options) Validate() error {
-	var process, all config.Errors
+	var process config.Errors
 	process.Check(o.DrainLimit >= 0 && o.DrainLimit <= time.Hour, "--drain-limit", o.DrainLimit, "is out of range", "give 0s to 1h, such as 30s")
 	process.CheckAddress("--listen", o.Listen, "give host:port or :port")
 	if o.AdminListen != "" {
@@ -75,29 +75,39 @@ func (o *Options) Validate() error {
 	}
 	o.Logging.Validate(&process)
 	flows := o.flows()
-	o.source.faults(&all)
+	all := o.source.newReport()
 	for i := range flows {
 		var own config.Errors
 		flows[i].validate(o.Project, &own)
-		o.source.rename(&own, i, &all)
+		all.add(&own, i)
 	}
 	o.validatePush(flows, &process)
-	o.source.rename(&process, top, &all)
-	tracing.Validate(&all)
-	o.unique(flows, &all)
-	return all.Err()
+	all.add(&process, top)
+	tracing.Validate(&all.errs)
+	o.unique(flows, &all.errs)
+	return all.errs.Err()
 }
 
-// validatePush checks the keys of push tokens, if any flow wants tokens.
+// validatePush checks the keys of push tokens. Where no flow wants tokens, nothing but the default may be given.
 func (o *Options) validatePush(flows []FlowOptions, errs *config.Errors) {
+	pushed, checked := false, false
 	for i := range flows {
-		if flows[i].PushAudience == "" {
-			continue
-		}
+		pushed = pushed || flows[i].pushed()
+		checked = checked || flows[i].pushed() && flows[i].PushAudience != ""
+	}
+	const cure = "give a file or URL with a JSON Web Key Set, or with certificates by key ID"
+	switch {
+	case o.PushKeys == "":
+		errs.Add("--push-keys", "", "is empty", cure)
+	case checked:
 		if err := idtoken.CheckSource(o.PushKeys); err != nil {
-			errs.Add("--push-keys", redact(o.PushKeys), err.Error(), "give a file or URL with a JSON Web Key Set, or with certificates by key ID")
+			errs.Add("--push-keys", redact(o.PushKeys), err.Error(), cure)
 		}
-		return
+	case o.PushKeys == idtoken.GoogleKeys:
+	case pushed:
+		errs.Add("--push-keys", redact(o.PushKeys), "goes with --push-audience only", "add it or leave this out")
+	default:
+		errs.Add("--push-keys", redact(o.PushKeys), onlyWithPushes, "add it or leave this out")
 	}
 }
 

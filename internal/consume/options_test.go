@@ -56,7 +56,18 @@ func TestValidateNamesTheFlagAndTheCure(t *testing.T) {
 		{"pulling without pulls", func(o *consume.Options) { o.Receive, o.PullMode = "push", "unary" }, `--pull-mode "unary": goes with --receive=pull`},
 		{"streams without streaming", func(o *consume.Options) { o.Streams, o.PullMode = 2, "unary" }, `--streams "2": goes with --pull-mode=streaming only`},
 		{"a negative drain limit", func(o *consume.Options) { o.DrainLimit = -time.Second }, `--drain-limit "-1s"`},
-		{"work without its handler", func(o *consume.Options) { o.Work.Duration = time.Second }, "go with --handler=work only"},
+		{"work without its handler", func(o *consume.Options) { o.Work.Duration = time.Second }, `--work-duration "1s": goes with --handler=work only`},
+		{"a target and an unknown handler", func(o *consume.Options) { o.Handler = "nope" }, "--handler \"nope\": excludes --target; give one of the two\n--handler \"nope\": is not a handler; use discard or work"},
+		{"an account that is no email", func(o *consume.Options) { o.Receive, o.PushAudience, o.PushServiceAccount = "push", "a", "notanemail" }, `--push-service-account "notanemail": is not an email; give one such as pusher@shop.iam.gserviceaccount.com`},
+		{"an audience without pushes", func(o *consume.Options) { o.PushAudience = "a" }, `--push-audience "a": goes with --receive=push or --receive=both only; add it or leave this out`},
+		{"an account without pushes", func(o *consume.Options) { o.PushServiceAccount = "a@b.c" }, `--push-service-account "a@b.c": goes with --receive=push`},
+		{"keys without pushes", func(o *consume.Options) { o.PushKeys = "nope" }, `--push-keys "nope": goes with --receive=push or --receive=both only; add it or leave this out`},
+		{"keys without tokens", func(o *consume.Options) { o.Receive, o.PushKeys = "both", "nope" }, `--push-keys "nope": goes with --push-audience only; add it or leave this out`},
+		{"empty keys", func(o *consume.Options) {
+			o.Receive, o.PushAudience, o.PushServiceAccount, o.PushKeys = "push", "a", "a@b.c", ""
+		}, "--push-keys: is empty; give a file or URL"},
+		{"empty keys without pushes", func(o *consume.Options) { o.PushKeys = "" }, "--push-keys: is empty"},
+		{"no log level", func(o *consume.Options) { o.Logging.Level = "" }, "--log-level: is not a level"},
 		{"an impossible error rate", func(o *consume.Options) { o.Target, o.Handler, o.Work = "", "work", deliver.Work{ErrorRate: 2} }, `--work-error-rate "2"`},
 		{"a dead-letter subscription", func(o *consume.Options) { o.DeadLetterTopic = "projects/p/subscriptions/s" }, "--dead-letter-topic"},
 		{"an unknown format", func(o *consume.Options) { o.Format = "json" }, `--format "json": is not a format; use wrapped, unwrapped or cloudevents`},
@@ -98,5 +109,22 @@ func TestValidateReportsEverythingAtOnceAndNoSecret(t *testing.T) {
 	o.Target = "http://user:hunter2@ho st/?token=hunter3"
 	if err = o.Validate(); strings.Contains(err.Error(), "hunter") {
 		t.Errorf("a secret of what is no URL is shown: %v", err)
+	}
+}
+
+func TestOnlyWhatWasGivenIsNamed(t *testing.T) {
+	o := valid()
+	o.Work.CPU = time.Second
+	o.Handler, o.Target = "discard", ""
+	if err := o.Validate(); err == nil || err.Error() != `--work-cpu "1s": goes with --handler=work only; add it or leave this out` {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWithoutAHandlerNothingIsSaidOfWhatGoesWithIt(t *testing.T) {
+	o := valid()
+	o.Target, o.Format, o.Work.CPU = "", "unwrapped", time.Second
+	if err := o.Validate(); err == nil || strings.Contains(err.Error(), "\n") || !strings.HasPrefix(err.Error(), "--target: is required") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -2,9 +2,7 @@ package consume
 
 import (
 	"os"
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -19,7 +17,7 @@ const top = -1
 type source struct {
 	file  *flagfile.File
 	given *pflag.FlagSet // the command line
-	errs  config.Errors  // keys and values that are no flags' own
+	errs  config.Errors  // the file's form, and keys and values that are no flags' own
 }
 
 // Load reads the file that --config names, if any. Flags that were given come before it, and so does the environment; given is the
@@ -27,6 +25,9 @@ type source struct {
 // with its keys and values Validate says, together with everything else.
 func (o *Options) Load(given *pflag.FlagSet) error {
 	if o.Config == "" {
+		if given.Changed("config") {
+			return &config.Error{Key: "--config", Problem: "is empty", Cure: "give the path of a YAML file, or leave it out"}
+		}
 		return nil
 	}
 	file, err := flagfile.Read(o.Config, "flows")
@@ -36,11 +37,13 @@ func (o *Options) Load(given *pflag.FlagSet) error {
 	loaded := DefaultOptions()
 	loaded.Config, loaded.source = o.Config, &source{file: file, given: given}
 	errs := &loaded.source.errs
+	errs.Append(file.Faults.All()...)
 	loaded.loadTop(errs)
 	for _, section := range file.Sections {
 		loaded.Flows = append(loaded.Flows, loaded.loadFlow(section, errs))
 	}
-	if len(file.Sections) == 0 {
+	loaded.disinherit()
+	if len(file.Sections) == 0 && !file.Top.Broken("flows") {
 		errs.Add(file.Top.Key("flows"), "", "is required", "give the list of flows")
 	}
 	for _, name := range flowsOwn() {
@@ -103,45 +106,37 @@ func (s *source) override(fs *pflag.FlagSet) {
 	})
 }
 
-// faults adds what was wrong with the file's keys and values.
-func (s *source) faults(all *config.Errors) {
-	if s == nil {
-		return
-	}
-	for _, e := range s.errs.All() {
-		all.Add(e.Key, e.Value, e.Problem, e.Cure)
-	}
-}
-
 // key names a flow's key for an error, as the user writes it.
 func (s *source) key(flow int, name string) string {
-	if s == nil || s.given.Changed(name) {
+	switch {
+	case s == nil || s.given.Changed(name):
 		return "--" + name
+	case flow == top:
+		return s.file.Top.Key(name)
 	}
-	if flow != top && (s.file.Sections[flow].Has(name) || !s.file.Top.Has(name)) {
-		return s.file.Sections[flow].Key(name)
+	section := s.file.Sections[flow]
+	if section.Has(name) || !s.file.Top.Has(name) || slices.Contains(flowsOwn(), name) {
+		return section.Key(name)
 	}
 	return s.file.Top.Key(name)
 }
 
-// flagInText is a flag as it stands in the cure of an error.
-var flagInText = regexp.MustCompile(`--([a-z-]+)(=?)`)
-
-// rename adds the faults of a flow, or of the top, to all, under the keys of the file.
-func (s *source) rename(errs *config.Errors, flow int, all *config.Errors) {
-	for _, e := range errs.All() {
-		key, cure, problem := e.Key, e.Cure, e.Problem
-		if name := strings.TrimPrefix(key, "--"); s != nil && !s.given.Changed(name) {
-			key = s.key(flow, strings.ReplaceAll(name, "--", ""))
-			cure, problem = inFile(cure), inFile(problem)
-		}
-		all.Add(key, e.Value, problem, cure)
+// broken reports whether a fault that has been told keeps a key of the flow, or of the top, from being known.
+func (s *source) broken(flow int, name string) bool {
+	sections := s.file.Sections
+	switch {
+	case s.given.Changed(name):
+		return false
+	case flow == top:
+		below := slices.ContainsFunc(sections, func(own flagfile.Section) bool { return own.Broken(name) })
+		return s.file.Top.Broken(name) || below && !s.file.Top.Has(name)
+	case sections[flow].Broken(name):
+		return true
+	case sections[flow].Has(name):
+		return false
+	case slices.Contains(flowsOwn(), name): // At the top by mistake, it is that of one flow.
+		lacks := func(own flagfile.Section) bool { return !own.Has(name) && !own.Broken(name) }
+		return s.file.Top.Broken(name) && slices.IndexFunc(sections, lacks) == flow
 	}
-}
-
-// inFile writes the flags of a text as keys.
-func inFile(text string) string {
-	return flagInText.ReplaceAllStringFunc(text, func(flag string) string {
-		return strings.Replace(strings.TrimPrefix(flag, "--"), "=", ": ", 1)
-	})
+	return s.file.Top.Broken(name)
 }

@@ -4,23 +4,25 @@ import (
 	"errors"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/spf13/pflag"
 
 	"spillway/internal/config"
 	"spillway/internal/consume"
+	"spillway/internal/deliver"
 )
 
 // load parses the arguments as the command does, with the content as the file of --config.
 func load(t *testing.T, content string, args ...string) (consume.Options, error) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "worker.yaml")
+	t.Chdir(t.TempDir())
+	const path = "worker.yaml"
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -138,10 +140,12 @@ func TestEveryFaultOfAFileIsToldAtOnceWithItsLineAndItsCure(t *testing.T) {
 		{"a name that is no segment", flow + "  name: a/b\n", nil, []string{`worker.yaml:4 name "a/b": is not a name`}},
 		{"another way to receive", flow + "  receive: poll\n", nil, []string{`worker.yaml:4 receive "poll": is not a way to receive; use pull, push or both`}},
 		{"an audience alone", flow + "  receive: push\n  push-audience: x\n", nil, []string{"worker.yaml:2 push-service-account: is required with push-audience"}},
-		{"an account alone", flow + "  receive: push\n  push-service-account: x\n", nil, []string{"worker.yaml:2 push-audience: is required with push-service-account"}},
-		{"tokens without pushes", flow + "  push-audience: x\n  push-service-account: y\n", nil, []string{"worker.yaml:2 push-audience, push-service-account: go with receive: push or receive: both only"}},
+		{"an account alone", flow + "  receive: push\n  push-service-account: x@y.z\n", nil, []string{"worker.yaml:2 push-audience: is required with push-service-account"}},
+		{"tokens without pushes", flow + "  push-audience: x\n  push-service-account: x@y.z\n", nil, []string{
+			`worker.yaml:4 push-audience "x": goes with receive: push or receive: both only; add it`, `worker.yaml:5 push-service-account "x@y.z": goes with receive: push`,
+		}},
 		{
-			"keys that are not there", "push-keys: /nowhere\n" + flow + "  receive: push\n  push-audience: x\n  push-service-account: y\n", nil,
+			"keys that are not there", "push-keys: /nowhere\n" + flow + "  receive: push\n  push-audience: x\n  push-service-account: x@y.z\n", nil,
 			[]string{`worker.yaml:1 push-keys "/nowhere": open /nowhere: no such file or directory`},
 		},
 		{"a subscription beside the file", flow, []string{"--subscription=x"}, []string{"--subscription: excludes --config; write it into the file, or leave --config out"}},
@@ -157,16 +161,136 @@ func TestEveryFaultOfAFileIsToldAtOnceWithItsLineAndItsCure(t *testing.T) {
 			if _, ok := errors.AsType[*config.Error](err); !ok {
 				t.Fatalf("%v is not a config.Error", err)
 			}
-			lines := strings.Split(err.Error(), "\n")
-			if len(lines) != len(tt.want) {
-				t.Fatalf("got %q, want %q", lines, tt.want)
+			expectLines(t, err, tt.want)
+		})
+	}
+}
+
+func TestWhatFollowsFromAFaultIsNotToldAndNoFaultHidesAnother(t *testing.T) {
+	t.Setenv("GOOGLE_CLOUD_PROJECT", "")
+	const offers, images = "- subscription: projects/shop/subscriptions/offers\n", "- subscription: projects/shop/subscriptions/images\n"
+	const target = "  target: http://127.0.0.1:8081/\n"
+	tests := []struct {
+		name, content string
+		args          []string
+		want          []string
+	}{
+		{
+			"the form of the file", "log-level: loud\nconcurrency: 5\nconcurrency: 6\nflows:\n- word\n" + offers + "  handler:\n  streams: 0\n", nil,
+			[]string{"worker.yaml:3 concurrency: stands in line 2 already", "worker.yaml:5: is not a mapping", "worker.yaml:7 handler: has no value", `worker.yaml:8 streams "0": is out of range`, `worker.yaml:1 log-level "loud"`},
+		},
+		{"a subscription at the top", "subscription: x\nflows:\n- handler: discard\n  streams: 0\n", nil, []string{"worker.yaml:1 subscription: is not a key; it belongs to a flow", `worker.yaml:4 streams "0"`}},
+		{"a subscription at the top, and two flows without", "subscription: x\nflows:\n- handler: discard\n- handler: work\n", nil, []string{"worker.yaml:1 subscription: is not a key", "worker.yaml:4 subscription: is required"}},
+		{"keys in the wrong case", "flows:\n- Subscription: x\n  TARGET: http://h/\n", nil, []string{"worker.yaml:2 Subscription: is not a key; did you mean subscription?", "worker.yaml:3 TARGET: is not a key; did you mean target?"}},
+		{"a misspelt handler", "flows:\n" + offers + "  hander: work\n  work-cpu: 1s\n", nil, []string{"worker.yaml:3 hander: is not a key; did you mean handler?"}},
+		{"a misspelt way to receive", "flows:\n" + offers + target + "  recieve: push\n  push-audience: x\n  push-service-account: x@y.z\n", nil, []string{"worker.yaml:4 recieve: is not a key; did you mean receive?"}},
+		{"a project without a value", "project:\nflows:\n- subscription: offers\n" + target + "- handler: discard\n", nil, []string{"worker.yaml:1 project: has no value", "worker.yaml:5 subscription: is required"}},
+		{"a project in a flow", "flows:\n- subscription: offers\n  project: shop\n" + target, nil, []string{"worker.yaml:3 project: is not a key; it holds for the whole worker"}},
+		{"a misspelt list of flows", "flow:\n" + offers, nil, []string{"worker.yaml:1 flow: is not a key; did you mean flows?"}},
+		{"no flow in the list", "flows: []\n", nil, []string{"worker.yaml:1 flows: is an empty list"}},
+		{"a flag that is wrong for each flow", "flows:\n" + offers + target + images + target, []string{"--concurrency=0", "--work-cpu=1s"}, []string{
+			`--work-cpu "1s": goes with --handler=work only`, `--concurrency "0": is out of range`,
+		}},
+		{"a default that is wrong for each flow", "streams: 0\nflows:\n" + offers + target + images + target, nil, []string{`worker.yaml:1 streams "0"`}},
+		{"a flag instead of a value that does not fit", "flows:\n" + offers + target + "  streams: many\n", []string{"--streams=0"}, []string{`worker.yaml:4 streams "many"`, `--streams "0": is out of range`}},
+		{"a handler by flag, a target in the file", "flows:\n" + offers + target, []string{"--handler=discard"}, []string{`--handler "discard": excludes worker.yaml:3 target; give one of the two`}},
+		{"a handler by flag, a target at the top", "target: http://h/\nflows:\n" + offers, []string{"--handler=discard"}, []string{`--handler "discard": excludes worker.yaml:1 target; give one of the two`}},
+		{"a handler by flag and several targets", "flows:\n" + offers + target + images + target, []string{"--handler=nope"}, []string{`--handler "nope": excludes worker.yaml:3 target`, `--handler "nope": is not a handler`}},
+		{"a target by flag, a handler in the file", "flows:\n" + offers + "  handler: discard\n", []string{"--target=http://h/"}, []string{`worker.yaml:3 handler "discard": excludes --target`}},
+		{"a target and a handler in one flow", "flows:\n" + offers + target + "  handler: discard\n", nil, []string{`worker.yaml:4 handler "discard": excludes target`}},
+		{"a default that no flow can use", "work-cpu: 1s\nformat: unwrapped\nflows:\n" + offers + "  handler: discard\n" + images + "  handler: discard\n", nil, []string{
+			`worker.yaml:2 format "unwrapped": goes with target only`, `worker.yaml:1 work-cpu "1s": goes with handler: work only`,
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := load(t, tt.content, tt.args...)
+			if err == nil {
+				t.Fatal("no fault")
 			}
-			for i, want := range tt.want {
-				if !strings.HasPrefix(lines[i], want) {
-					t.Errorf("got %q, want %q", lines[i], want)
-				}
+			expectLines(t, err, tt.want)
+		})
+	}
+}
+
+// expectLines compares the beginnings of the faults.
+func expectLines(t *testing.T, err error, want []string) {
+	t.Helper()
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != len(want) {
+		t.Fatalf("got %q, want %q", lines, want)
+	}
+	for i, beginning := range want {
+		if !strings.HasPrefix(lines[i], beginning) {
+			t.Errorf("got %q, want %q", lines[i], beginning)
+		}
+	}
+}
+
+func TestAFlowOfAnotherKindTakesNothingFromTheTopThatItHasNoUseFor(t *testing.T) {
+	t.Setenv("GOOGLE_CLOUD_PROJECT", "shop")
+	const target = "http://127.0.0.1:8081/"
+	tests := []struct {
+		name, top, flow string
+		want            func(*consume.FlowOptions)
+	}{
+		{"a target for a handler", "handler: discard", "target: " + target, func(o *consume.FlowOptions) { o.Target = target }},
+		{"a handler for a target", "target: " + target, "handler: discard", func(o *consume.FlowOptions) { o.Handler = "discard" }},
+		{"a target for work", "handler: work\nwork-duration: 1s\nwork-cpu: 1s\nwork-error-rate: 0.5", "target: " + target, func(o *consume.FlowOptions) { o.Target = target }},
+		{"another handler for work", "handler: work\nwork-duration: 1s", "handler: discard", func(o *consume.FlowOptions) { o.Handler = "discard" }},
+		{"the same handler", "handler: work\nwork-duration: 1s", "handler: work", func(o *consume.FlowOptions) { o.Handler, o.Work.Duration = "work", time.Second }},
+		{"a handler for a target with a format", "target: " + target + "\nformat: cloudevents\nevent-source: x\ntarget-health: " + target, "handler: discard", func(o *consume.FlowOptions) { o.Handler = "discard" }},
+		{"another format", "target: " + target + "\nformat: cloudevents\nevent-source: x", "format: unwrapped", func(o *consume.FlowOptions) { o.Target, o.Format = target, "unwrapped" }},
+		{"another target", "target: http://h/\nformat: unwrapped", "target: " + target, func(o *consume.FlowOptions) { o.Target, o.Format = target, "unwrapped" }},
+		{"pushes", "handler: discard\npull-mode: unary", "receive: push", func(o *consume.FlowOptions) { o.Handler, o.Receive = "discard", "push" }},
+		{"unary pulls", "handler: discard\nstreams: 3", "pull-mode: unary", func(o *consume.FlowOptions) { o.Handler, o.PullMode = "discard", "unary" }},
+		{"pulls", "handler: discard\nreceive: both\npush-audience: x\npush-service-account: x@y.z", "receive: pull", func(o *consume.FlowOptions) { o.Handler = "discard" }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o, err := load(t, tt.top+"\nflows:\n- subscription: offers\n  "+tt.flow+"\n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := consume.DefaultOptions().FlowOptions
+			want.Subscription = "offers"
+			tt.want(&want)
+			if diff := cmp.Diff(want, o.Flows[0], cmpopts.IgnoreUnexported(consume.FlowOptions{})); diff != "" {
+				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestADefaultIsForTheFlowsThatHaveAUseForIt(t *testing.T) {
+	t.Setenv("GOOGLE_CLOUD_PROJECT", "shop")
+	o, err := load(t, `
+format: unwrapped
+work-cpu: 1s
+flows:
+- {subscription: offers, target: "http://127.0.0.1:8081/"}
+- {subscription: images, handler: discard}
+- {subscription: orders, handler: work}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []consume.FlowOptions{{Format: "unwrapped"}, {Format: "wrapped"}, {Format: "wrapped", Work: deliver.Work{CPU: time.Second}}} {
+		if got := o.Flows[i]; got.Format != want.Format || got.Work != want.Work {
+			t.Errorf("flow %d: %s, %v", i, got.Format, got.Work)
+		}
+	}
+}
+
+func TestAnEmptyConfigIsAnError(t *testing.T) {
+	o := consume.DefaultOptions()
+	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
+	o.RegisterFlags(fs)
+	if err := fs.Parse([]string{"--config="}); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Load(fs); err == nil || err.Error() != "--config: is empty; give the path of a YAML file, or leave it out" {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,9 +36,11 @@ func (v *values) flags() *pflag.FlagSet {
 	return fs
 }
 
+// write returns the path of a file with the content, in the current directory for as long as the test runs.
 func write(t testing.TB, content string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "worker.yaml")
+	t.Chdir(t.TempDir())
+	const path = "./worker.yaml"
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +79,7 @@ flows:
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if s := file.Sections[0]; s.Key("wait") != "worker.yaml:5 wait" || s.Key("number") != "worker.yaml:4 number" || s.Has("number") || !s.Has("on") {
+	if s := file.Sections[0]; s.Key("wait") != "./worker.yaml:5 wait" || s.Key("number") != "./worker.yaml:4 number" || s.Has("number") || !s.Has("on") {
 		t.Errorf("keys %q and %q", s.Key("wait"), s.Key("number"))
 	}
 }
@@ -86,31 +89,41 @@ func TestEveryFaultHasItsLineAndItsCure(t *testing.T) {
 		name, content string
 		want          []string
 	}{
-		{"an unknown key", "numbr: 3\n", []string{"worker.yaml:1 numbr: is not a key; did you mean number?"}},
-		{"an unknown key like no other", "flows:\n- xyzzyx: 3\n", []string{"worker.yaml:2 xyzzyx: is not a key; see the key table, or leave it out"}},
-		{"a key that belongs elsewhere", "flows:\n- listen: x\n", []string{"worker.yaml:2 listen: is not a key; move it to the top"}},
-		{"one that nearly belongs elsewhere", "flows:\n- lisen: x\n", []string{"worker.yaml:2 lisen: is not a key; did you mean listen? move it to the top"}},
-		{"a word for a number", "number: many\n", []string{`worker.yaml:1 number "many": is not a valid whole number; give one such as 10`}},
-		{"a number for a duration", "wait: 5\n", []string{`worker.yaml:1 wait "5": is not a valid duration; give one such as 500ms, 30s or 5m`}},
-		{"yes", "on: yes\n", []string{`worker.yaml:1 on "yes": is not a valid bool; give true or false`}},
-		{"a list for a value", "number: [1, 2]\n", []string{"worker.yaml:1 number: is a list; give a single value"}},
-		{"an empty list for a value", "number: []\n", []string{"worker.yaml:1 number: is a list; give a single value"}},
-		{"a mapping for a value", "number: {a: 1}\n", []string{"worker.yaml:1 number: is not a value; give a single value, or a list of values"}},
-		{"a key twice", "number: 1\non: true\nnumber: 2\n", []string{"worker.yaml:3 number: stands in line 1 already; leave one of them out"}},
-		{"a key without a value", "number:\n", []string{"worker.yaml:1 number: has no value; give one, or leave the key out"}},
-		{"an alias", "name: &a x\ntopic: [*a]\n", []string{"worker.yaml:2 topic: is an alias; write the value out"}},
-		{"a merge", "a: &a {number: 1}\n<<: *a\n", []string{"worker.yaml:1 a: is not a value", "worker.yaml:2: is not a plain key"}},
-		{"a key that is none", "[a]: 1\n", []string{"worker.yaml:1: is not a plain key"}},
-		{"flows that are no list", "flows: 7\n", []string{"worker.yaml:1 flows: is not a list; give a list of mappings"}},
-		{"no flow in the list", "flows: []\n", []string{"worker.yaml:1 flows: is not a list"}},
-		{"a flow that is a word", "flows: [offers]\n", []string{"worker.yaml:1: is not a mapping"}},
-		{"a list", "- name: x\n", []string{"worker.yaml:1: is not a mapping; give keys and values, key: value"}},
-		{"a word", "x", []string{"worker.yaml:1: is not a mapping"}},
-		{"nothing", "# nothing\n", []string{"worker.yaml: is empty; give it the key flows"}},
-		{"two documents", "name: x\n---\nname: y\n", []string{"worker.yaml: holds more than one document; leave out what follows ---"}},
-		{"no YAML", "name: [x\n", []string{"worker.yaml: is not YAML: line 1"}},
-		{"tabs", "flows:\n\t- name: x\n", []string{"worker.yaml: is not YAML: line 2"}},
-		{"several faults at once", "numbr: 3\nwait: x\nflows:\n- share: y\n", []string{"worker.yaml:1 numbr", "worker.yaml:2 wait", "worker.yaml:4 share"}},
+		{"an unknown key", "numbr: 3\n", []string{"./worker.yaml:1 numbr: is not a key; did you mean number?"}},
+		{"an unknown key like no other", "flows:\n- xyzzyx: 3\n", []string{"./worker.yaml:2 xyzzyx: is not a key; see the key table, or leave it out"}},
+		{"a key that belongs elsewhere", "flows:\n- listen: x\n", []string{"./worker.yaml:2 listen: is not a key; move it to the top"}},
+		{"one that nearly belongs elsewhere", "flows:\n- lisen: x\n", []string{"./worker.yaml:2 lisen: is not a key; did you mean listen? move it to the top"}},
+		{"a word for a number", "number: many\n", []string{`./worker.yaml:1 number "many": is not a valid whole number; give one such as 10`}},
+		{"a number for a duration", "wait: 5\n", []string{`./worker.yaml:1 wait "5": is not a valid duration; give one such as 500ms, 30s or 5m`}},
+		{"yes", "on: yes\n", []string{`./worker.yaml:1 on "yes": is not a valid bool; give true or false`}},
+		{"a list for a value", "number: [1, 2]\n", []string{"./worker.yaml:1 number: is a list; give a single value"}},
+		{"an empty list for a value", "number: []\n", []string{"./worker.yaml:1 number: is a list; give a single value"}},
+		{"a mapping for a value", "number: {a: 1}\n", []string{"./worker.yaml:1 number: is not a value; give a single value, or a list of values"}},
+		{"a key twice", "number: 1\non: true\nnumber: 2\n", []string{"./worker.yaml:3 number: stands in line 1 already; leave one of them out"}},
+		{"a key without a value", "number:\n", []string{"./worker.yaml:1 number: has no value; give one, or leave the key out"}},
+		{"an alias", "name: &a x\ntopic: [*a]\n", []string{"./worker.yaml:2 topic: is an alias; write the value out"}},
+		{"a merge", "a: &a {number: 1}\n<<: *a\n", []string{"./worker.yaml:2: is not a plain key", "./worker.yaml:1 a: is not a key"}},
+		{"a key that is none", "[a]: 1\n", []string{"./worker.yaml:1: is not a plain key"}},
+		{"flows without a value", "flows:\n", []string{"./worker.yaml:1 flows: has no value; give a list of mappings"}},
+		{"flows that are no list", "flows: 7\n", []string{"./worker.yaml:1 flows: is not a list; give a list of mappings"}},
+		{"no flow in the list", "flows: []\n", []string{"./worker.yaml:1 flows: is an empty list; give a list of mappings"}},
+		{"a flow that is a word", "flows: [offers]\n", []string{"./worker.yaml:1: is not a mapping"}},
+		{"a list", "- name: x\n", []string{"./worker.yaml:1: is not a mapping; give keys and values, key: value"}},
+		{"a word", "x", []string{"./worker.yaml:1: is not a mapping"}},
+		{"nothing", "# nothing\n", []string{"./worker.yaml: is empty; give it the key flows"}},
+		{"two documents", "name: x\n---\nname: y\n", []string{"./worker.yaml: holds more than one document; leave out what follows ---"}},
+		{"a bracket left open", "number: 1\nname: [x\nwait: 1s\n", []string{"./worker.yaml:2: is not YAML: did not find expected ',' or ']'; look for quotes and brackets that are not closed"}},
+		{"tabs", "number: 1\nflows:\n\t- name: x\n", []string{"./worker.yaml:3: is indented with a tab; indent with spaces"}},
+		{"a tab further down", "flows:\n- name: x\n  wait: 1s\n\tnumber: 1\n", []string{"./worker.yaml:4: is indented with a tab; indent with spaces"}},
+		{"a key too far left", "number: 1\nflows:\n  - name: x\n    wait: 1s\n   number: 3\n  - name: y\n", []string{"./worker.yaml:5: is not YAML: did not find expected '-' indicator; indent all keys of a mapping, and all items of a list, by the same number of spaces"}},
+		{"a key too far right", "flows:\n- name: x\n   wait: 1s\n", []string{"./worker.yaml:3: is not YAML: mapping values are not allowed in this context; indent all keys"}},
+		{"an item too far left", "flows:\n  - name: x\n - name: y\n", []string{"./worker.yaml:3: is not YAML: did not find expected key; indent all keys"}},
+		{"faults of form hide no others", "number: 1\nnumber: 2\nflows:\n- word\n- wait:\n  numbr: 3\n- share: y\n", []string{
+			"./worker.yaml:2 number: stands in line 1 already", "./worker.yaml:4: is not a mapping",
+			"./worker.yaml:5 wait: has no value", "./worker.yaml:6 numbr: is not a key", `./worker.yaml:7 share "y"`,
+		}},
+		{"a misspelt list of sections", "flow:\n- name: x\n", []string{"./worker.yaml:1 flow: is not a key"}},
+		{"several faults at once", "numbr: 3\nwait: x\nflows:\n- share: y\n", []string{"./worker.yaml:1 numbr", "./worker.yaml:2 wait", "./worker.yaml:4 share"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -132,7 +145,7 @@ func faults(t *testing.T, path string) error {
 	t.Helper()
 	file, err := flagfile.Read(path, "flows")
 	if err == nil {
-		var errs config.Errors
+		errs := file.Faults
 		file.Top.Set(new(values).flags(), nil, &errs)
 		for _, s := range file.Sections {
 			s.Set(new(values).flags(), map[string]string{"listen": "move it to the top"}, &errs)
@@ -154,6 +167,24 @@ func TestAValueThatDoesNotFitLeavesTheFlagAsItWas(t *testing.T) {
 	var errs config.Errors
 	if file.Top.Set(v.flags(), nil, &errs); v.Number != 7 || len(errs.All()) != 1 {
 		t.Errorf("%d, %v", v.Number, errs.Err())
+	}
+}
+
+func TestAKeyAtFaultIsBroken(t *testing.T) {
+	file, err := flagfile.Read(write(t, "flows:\n- {Name: x, number: many, wait: , on: true, share: [1, 2]}\n- {<<: {}, name: x}\n"), "flows")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var errs config.Errors
+	for _, s := range file.Sections {
+		s.Set(new(values).flags(), nil, &errs)
+	}
+	for key, want := range map[string][]bool{
+		"name": {true, false}, "number": {true, true}, "wait": {true, true}, "on": {false, true}, "share": {true, true}, "topic": {false, true},
+	} {
+		if got := []bool{file.Sections[0].Broken(key), file.Sections[1].Broken(key)}; !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", key, got, want)
+		}
 	}
 }
 
