@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/iam/apiv1/iampb"
-	"cloud.google.com/go/pubsub/v2"
+	vkit "cloud.google.com/go/pubsub/v2/apiv1"
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -34,14 +34,14 @@ const (
 
 // topicLetters publishes dead letters to a topic.
 type topicLetters struct {
-	client       *pubsub.Client
+	client       *vkit.TopicAdminClient
 	topic        backlog.Topic
 	subscription backlog.Subscription
 	worker       string // the host's name
 }
 
 func newTopicLetters(ctx context.Context, topic backlog.Topic, subscription backlog.Subscription) (*topicLetters, error) {
-	client, err := pubsub.NewClient(ctx, topic.Project)
+	client, err := vkit.NewTopicAdminClient(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("making the dead-letter client: %w", err)
 	}
@@ -52,13 +52,12 @@ func newTopicLetters(ctx context.Context, topic backlog.Topic, subscription back
 	return &topicLetters{client: client, topic: topic, subscription: subscription, worker: worker}, nil
 }
 
-// Publish implements deadLetters: it returns nil when the service has confirmed the message. It makes the call itself: the
-// client's Publisher would go on with it after ctx is done, and hold the worker's exit back for up to a minute.
+// Publish implements deadLetters: it returns nil when the service has confirmed the message.
 func (t *topicLetters) Publish(ctx context.Context, m *backlog.Message, reason string) error {
 	attributes := letterAttributes(m, t.subscription, t.worker, reason)
 	letter := &pubsubpb.PubsubMessage{Data: m.Data, Attributes: attributes, OrderingKey: m.OrderingKey}
 	request := &pubsubpb.PublishRequest{Topic: t.topic.String(), Messages: []*pubsubpb.PubsubMessage{letter}}
-	if _, err := t.client.TopicAdminClient.Publish(ctx, request); err != nil {
+	if _, err := t.client.Publish(ctx, request); err != nil {
 		return fmt.Errorf("publishing to the dead-letter topic: %w", err)
 	}
 	return nil
@@ -69,11 +68,11 @@ func (t *topicLetters) Publish(ctx context.Context, m *backlog.Message, reason s
 func (t *topicLetters) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	_, err := t.client.TopicAdminClient.GetTopic(ctx, &pubsubpb.GetTopicRequest{Topic: t.topic.String()})
+	_, err := t.client.GetTopic(ctx, &pubsubpb.GetTopicRequest{Topic: t.topic.String()})
 	if status.Code(err) == codes.NotFound {
 		return fmt.Errorf("%s does not exist: create it, or correct dead-letter-topic", t.topic)
 	}
-	got, err := t.client.TopicAdminClient.TestIamPermissions(ctx, &iampb.TestIamPermissionsRequest{
+	got, err := t.client.TestIamPermissions(ctx, &iampb.TestIamPermissionsRequest{
 		Resource: t.topic.String(), Permissions: []string{publishPermission},
 	})
 	if err == nil && !slices.Contains(got.GetPermissions(), publishPermission) {
