@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"cloud.google.com/go/iam/apiv1/iampb"
+	vkit "cloud.google.com/go/pubsub/v2/apiv1"
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
@@ -132,7 +133,12 @@ func TestADeadLetterIsPublished(t *testing.T) {
 	if err := l.Publish(t.Context(), &backlog.Message{ID: "1", Data: []byte("x"), OrderingKey: "CH"}, "no price"); err != nil {
 		t.Fatal(err)
 	}
-	got, err := l.client.SubscriptionAdminClient.Pull(t.Context(), &pubsubpb.PullRequest{Subscription: "projects/shop/subscriptions/letters", MaxMessages: 1})
+	client, err := vkit.NewSubscriptionAdminClient(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	got, err := client.Pull(t.Context(), &pubsubpb.PullRequest{Subscription: "projects/shop/subscriptions/letters", MaxMessages: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
