@@ -68,12 +68,7 @@ func (o *Options) registerProcess(fs *pflag.FlagSet) {
 // Validate returns every fault of the options at once, each a config.Error.
 func (o *Options) Validate() error {
 	var process config.Errors
-	process.Check(o.DrainLimit >= 0 && o.DrainLimit <= time.Hour, "--drain-limit", o.DrainLimit, "is out of range", "give 0s to 1h, such as 30s")
-	process.CheckAddress("--listen", o.Listen, "give host:port or :port")
-	if o.AdminListen != "" {
-		process.CheckAddress("--admin-listen", o.AdminListen, "give host:port, or :port for loopback")
-	}
-	o.Logging.Validate(&process)
+	o.validateProcess(&process)
 	flows := o.flows()
 	all := o.source.newReport()
 	for i := range flows {
@@ -86,6 +81,16 @@ func (o *Options) Validate() error {
 	tracing.Validate(&all.errs)
 	o.unique(flows, &all.errs)
 	return all.errs.Err()
+}
+
+// validateProcess checks what does not hang on the flows.
+func (o *Options) validateProcess(errs *config.Errors) {
+	errs.Check(o.DrainLimit >= 0 && o.DrainLimit <= time.Hour, "--drain-limit", o.DrainLimit, "is out of range", "give 0s to 1h, such as 30s")
+	errs.CheckAddress("--listen", o.Listen, "give host:port or :port")
+	if o.AdminListen != "" {
+		errs.CheckAddress("--admin-listen", o.AdminListen, "give host:port, or :port for loopback")
+	}
+	o.Logging.Validate(errs)
 }
 
 // validatePush checks the keys of push tokens. Where no flow wants tokens, nothing but the default may be given.

@@ -26,13 +26,13 @@ type source struct {
 func (o *Options) Load(given *pflag.FlagSet) error {
 	if o.Config == "" {
 		if given.Changed("config") {
-			return &config.Error{Key: "--config", Problem: "is empty", Cure: "give the path of a YAML file, or leave it out"}
+			return o.withoutFile(&config.Error{Key: "--config", Problem: "is empty", Cure: "give the path of a YAML file, or leave it out"})
 		}
 		return nil
 	}
 	file, err := flagfile.Read(o.Config, "flows")
 	if err != nil {
-		return err
+		return o.withoutFile(err)
 	}
 	loaded := DefaultOptions()
 	loaded.Config, loaded.source = o.Config, &source{file: file, given: given}
@@ -53,6 +53,14 @@ func (o *Options) Load(given *pflag.FlagSet) error {
 	}
 	*o = loaded
 	return nil
+}
+
+// withoutFile adds to the fault of a file what can be told of the flags without it.
+func (o *Options) withoutFile(err error) error {
+	var errs config.Errors
+	errs.Append(config.List(err)...)
+	o.validateProcess(&errs)
+	return errs.Err()
 }
 
 // flowsOwn are the keys that no two flows share.

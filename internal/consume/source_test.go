@@ -294,6 +294,14 @@ func TestAnEmptyConfigIsAnError(t *testing.T) {
 	}
 }
 
+func TestAFileThatIsNoneDoesNotHideWrongFlags(t *testing.T) {
+	_, err := load(t, "flows: [\n", "--log-level=loud")
+	if err == nil {
+		t.Fatal("no fault")
+	}
+	expectLines(t, err, []string{"worker.yaml:1: is not YAML", `--log-level "loud": is not a level`})
+}
+
 func TestTwoSubscriptionsOnTheCommandLineAreAnError(t *testing.T) {
 	o := consume.DefaultOptions()
 	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
