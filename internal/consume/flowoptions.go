@@ -78,7 +78,7 @@ func defaultFlow() FlowOptions {
 // registerName binds what no two flows share.
 func (o *FlowOptions) registerName(fs *pflag.FlagSet) {
 	fs.Var(&listed{value: &o.Subscription, given: &o.given}, "subscription", "subscription to consume: projects/P/subscriptions/S, or a short ID with --project; several go into a file, see --config")
-	fs.StringVar(&o.Name, "name", o.Name, "the flow's name, in /push/{name} and on the page (default: the subscription's ID)")
+	fs.StringVar(&o.Name, "name", o.Name, "the flow's name, in /push/{flow} and on the page (default: the subscription's ID)")
 }
 
 // listed is a text that notes everything that it was given: of two subscriptions the first must not be forgotten silently.
@@ -107,7 +107,7 @@ func (l *listed) Type() string { return "string" }
 
 // registerFlags binds everything else of a flow.
 func (o *FlowOptions) registerFlags(fs *pflag.FlagSet) {
-	fs.StringVar(&o.Receive, "receive", o.Receive, "how messages come: pull, push (deliveries to /push/{name}, no stream), or both")
+	fs.StringVar(&o.Receive, "receive", o.Receive, "how messages come: pull, push (deliveries to /push/{flow}, no stream), or both")
 	fs.BoolVar(&o.Required, "required", o.Required, "whether the worker is ready only when this flow's stream has opened")
 	fs.StringVar(&o.Target, "target", o.Target, "URL that each message is posted to")
 	fs.StringVar((*string)(&o.Format), "format", string(o.Format), "with --target: wrapped or unwrapped, Pub/Sub's own push formats, or cloudevents, binary mode as Eventarc sends it")
