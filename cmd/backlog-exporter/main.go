@@ -25,12 +25,10 @@ func main() {
 func exporter() *cobra.Command {
 	opts := export.DefaultOptions()
 	cmd := &cobra.Command{
-		Use:   "backlog-exporter",
-		Short: "Export Pub/Sub backlogs from Cloud Monitoring with the age and state of every sample",
+		Use:     "backlog-exporter",
+		Short:   "Export Pub/Sub backlogs from Cloud Monitoring with the age and state of every sample",
+		PreRunE: func(*cobra.Command, []string) error { return opts.Validate() },
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := opts.Validate(); err != nil {
-				return err
-			}
 			if os.Getenv("GOGC") == "" {
 				debug.SetGCPercent(collectAt)
 			}

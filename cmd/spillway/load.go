@@ -16,6 +16,7 @@ func newLoad() *cobra.Command {
 			"Ctrl-C ends it early with the same summary.",
 		Example: `  spillway load --topic=projects/shop/topics/offers --rate=500 --for=1m
   PUBSUB_EMULATOR_HOST=127.0.0.1:8085 spillway load --project=demo --topic=offers --burst=100000 --size=1024`,
+		PreRunE: func(*cobra.Command, []string) error { return opts.Validate() },
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			app, err := load.New(cmd.Context(), opts, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			if err != nil {

@@ -70,7 +70,7 @@ func TestBadInputIsOneClearLineWithTheCure(t *testing.T) {
 		want []string // A part of each line.
 	}{
 		{"an unknown command", "lod", 2, []string{`"lod": is not a command or argument that it takes; did you mean load?`}},
-		{"an unknown flag", "load --topc=offers", 2, []string{"--topc: there is no such flag; did you mean --topic?"}},
+		{"an unknown flag", "load --topc=offers --rate=1", 2, []string{"--topc: there is no such flag; did you mean --topic?"}},
 		{"neither rate nor burst", "load --topic=offers", 2, []string{"--rate: or --burst is required"}},
 		{"both rate and burst", "load --topic=offers --rate=1 --burst=1", 2, []string{"--rate: excludes --burst"}},
 		{"a message over 10 MB", "load --topic=offers --burst=1 --size=10000001", 2, []string{`--size "10000001"`}},

@@ -43,6 +43,12 @@ func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.Idle, "idle", o.Idle, "how long nothing must have come before the subscription counts as empty")
 }
 
+// Validate returns every fault of the options at once, each a config.Error.
+func (o *Options) Validate() error {
+	_, err := o.parse()
+	return err
+}
+
 // parsed is what the options name.
 type parsed struct {
 	subscription backlog.Subscription
