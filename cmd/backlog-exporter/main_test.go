@@ -73,7 +73,7 @@ func badInput(t *testing.T, binary string, env []string) {
 		want []string // what the lines of stderr contain, in order
 	}{
 		{"unknown flag", []string{"--subscripton=x"}, 2, []string{"--subscripton: there is no such flag; did you mean --subscription?"}},
-		{"a value of the wrong type", []string{"--poll-interval=often"}, 2, []string{`--poll-interval "often": is not a valid duration`}},
+		{"a value of the wrong type", []string{"--poll-interval=often"}, 2, []string{`--poll-interval "often": is not a valid duration`, "--subscription: is required"}},
 		{"nothing given", nil, 2, []string{"--subscription: is required"}},
 		{
 			"several faults at once",
