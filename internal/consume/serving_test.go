@@ -172,6 +172,15 @@ func post(t *testing.T, url, body string) (int, string) {
 	return resp.StatusCode, string(text)
 }
 
+// untilReady waits until the worker has found its target well: before, a push is told to come again.
+func untilReady(t *testing.T, addr string) {
+	t.Helper()
+	eventually(t, "the worker is ready", func() bool {
+		status, _ := get(t, "http://"+addr+"/readyz", "")
+		return status == http.StatusOK
+	})
+}
+
 func TestAFlowThatPullsTakesNoPushes(t *testing.T) {
 	startEmulator(t, "offers:offers")
 	addr, _ := startWorker(t, func(o *consume.Options) { o.Target, o.Handler = "", "discard" })
@@ -303,6 +312,7 @@ func TestThePushPathPassesDeliveriesOnUnchanged(t *testing.T) {
 		}
 	}
 	want := direct.all(t, 4)
+	untilReady(t, addr)
 	for _, body := range direct.bodies {
 		if status, answer := post(t, "http://"+addr+"/push/offers", string(body)); status != http.StatusNoContent {
 			t.Errorf("%d %s", status, answer)
@@ -322,12 +332,17 @@ func TestAPushThatIsUnderWayAtTheStopIsAnswered(t *testing.T) {
 	}))
 	defer target.Close()
 	addr, stop := startWorker(t, func(o *consume.Options) { o.Target, o.Receive = target.URL, "push" })
+	untilReady(t, addr)
 	answered := make(chan int, 1)
 	go func() {
 		status, _ := post(t, "http://"+addr+"/push/offers", `{"message":{"messageId":"1"}}`)
 		answered <- status
 	}()
-	<-entered
+	select {
+	case <-entered:
+	case status := <-answered:
+		t.Fatalf("the target is not asked: %d", status)
+	}
 	if err := stop(); err != nil {
 		t.Error(err)
 	}

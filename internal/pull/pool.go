@@ -163,7 +163,7 @@ func (p *pool) close() {
 	for _, alarm := range p.idle {
 		close(alarm)
 	}
-	p.idle = nil
+	p.idle, p.least = nil, 0 // The keeper may trim once more.
 	p.mu.Unlock()
 	p.ended.Wait()
 }

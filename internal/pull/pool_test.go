@@ -99,6 +99,33 @@ func TestPool(t *testing.T) {
 			}
 		})
 	})
+	t.Run("a trim while the pool is closed finds nobody", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			release := make(chan struct{})
+			p, fill := lone(100, func(it *item) {
+				if it.delivery.ID == "0" {
+					<-release
+				}
+			})
+			fill(100)
+			synctest.Wait()
+			trim := func() {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				p.trim()
+			}
+			trim() // Begins to count those who rest.
+			closed := make(chan struct{})
+			go func() {
+				defer close(closed)
+				p.close()
+			}()
+			synctest.Wait()
+			trim()
+			close(release)
+			<-closed
+		})
+	})
 	t.Run("what is put while a handler settles is handled", func(t *testing.T) {
 		var done atomic.Int64
 		var all sync.WaitGroup
