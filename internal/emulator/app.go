@@ -65,7 +65,7 @@ func New(opts Options, log *zap.Logger) (*App, error) {
 	a.grpc = newGRPCServer(grpc.UnaryInterceptor(unaryFaults(a.faults)))
 	registerPublisher(a.grpc, &publisher{broker: a.broker})
 	registerSubscriber(a.grpc, a.streams)
-	iampb.RegisterIAMPolicyServer(a.grpc, &iam{broker: a.broker})
+	iampb.RegisterIAMPolicyServer(a.grpc, &iam{broker: a.broker, faults: a.faults})
 	pubsubpb.RegisterSchemaServiceServer(a.grpc, pubsubpb.UnimplementedSchemaServiceServer{})
 	a.monitoring.Register(a.grpc)
 

@@ -75,11 +75,18 @@ func faultsBefore(ctx context.Context, faults *fault.Set, method, resource strin
 	if _, hit := faults.Hit(fault.Unavailable, method, resource); hit {
 		return injected()
 	}
+	if _, hit := faults.Hit(fault.Denied, method, resource); hit {
+		return denied()
+	}
 	return nil
 }
 
 func injected() error {
 	return status.Error(codes.Unavailable, "The service is not available at the moment (injected fault).")
+}
+
+func denied() error {
+	return status.Error(codes.PermissionDenied, "User not authorized to perform this action (injected fault).")
 }
 
 // streamFaults is what faults do to one StreamingPull call. It belongs to the goroutine that sends.
@@ -96,19 +103,22 @@ type streamFaults struct {
 
 const streamingPull = "StreamingPull"
 
-// look says whether the stream is to be cut, or is half dead from now on.
-func (s *streamFaults) look() (cut, dead bool) {
+// look says by what error the stream is to end, if it is, and whether it is half dead from now on.
+func (s *streamFaults) look() (dead bool, end error) {
 	if s.set.None() {
-		return false, false
+		return false, nil
 	}
-	if _, cut = s.set.Hit(fault.Cut, streamingPull, s.name); cut {
-		return true, false
+	if _, hit := s.set.Hit(fault.Cut, streamingPull, s.name); hit {
+		return false, injected()
+	}
+	if _, hit := s.set.Hit(fault.Denied, streamingPull, s.name); hit {
+		return false, denied()
 	}
 	if s.drawn && s.set.InForce(s.halfDead) {
-		return false, false
+		return false, nil
 	}
 	s.halfDead, s.drawn, dead = s.drawHalfDead()
-	return false, dead
+	return dead, nil
 }
 
 // drawHalfDead draws if a half-dead fault concerns the stream now, and remembers that it did.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/iam/apiv1/iampb"
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -61,6 +62,30 @@ func TestUnavailableExecutesNothing(t *testing.T) {
 	})
 	expectCode(t, err, codes.Unavailable)
 	expectBacklog(t, app, "0")
+}
+
+func TestWhatIsDeniedIsNotGranted(t *testing.T) {
+	app := start(t)
+	conn := dial(t, app)
+	s := stream(t, app)
+	expectOK(t, app, "POST", "/admin/faults", `{"pubsub":["denied,method=StreamingPull,subscription=billing"]}`)
+	_, err := s.Recv()
+	expectCode(t, err, codes.PermissionDenied)
+	again, err := pubsubpb.NewSubscriberClient(conn).StreamingPull(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Send(&pubsubpb.StreamingPullRequest{Subscription: subName, StreamAckDeadlineSeconds: 60}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = again.Recv()
+	expectCode(t, err, codes.PermissionDenied)
+	publish(t, conn, 1) // Others are not hit.
+	ask := &iampb.TestIamPermissionsRequest{Resource: subName, Permissions: []string{"pubsub.subscriptions.consume", "pubsub.subscriptions.get"}}
+	got, err := iampb.NewIAMPolicyClient(conn).TestIamPermissions(t.Context(), ask)
+	if err != nil || !slices.Equal(got.GetPermissions(), []string{"pubsub.subscriptions.get"}) {
+		t.Errorf("granted %v, %v; want all but consuming", got.GetPermissions(), err)
+	}
 }
 
 func TestALostAnswerHasBeenExecuted(t *testing.T) {

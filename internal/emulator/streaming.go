@@ -95,9 +95,9 @@ func (c *call) send() error {
 		case <-c.lease.Wake():
 		case <-ticker.C:
 		}
-		cut, dead := c.faults.look()
-		if cut {
-			return injected()
+		dead, end := c.faults.look()
+		if end != nil {
+			return end
 		}
 		if dead {
 			c.dead.Store(true)

@@ -16,6 +16,9 @@ type Kind string
 const (
 	// Unavailable refuses calls with code Unavailable; nothing is executed.
 	Unavailable Kind = "unavailable"
+	// Denied refuses calls with code PermissionDenied, as to an account without the role, and ends open streams so; nothing is
+	// executed. TestIamPermissions leaves out the permissions of what is denied.
+	Denied Kind = "denied"
 	// Hang answers calls never: they end with their deadline, or when the fault does.
 	Hang Kind = "hang"
 	// Slow executes calls later by Delay.
@@ -104,7 +107,7 @@ func (f *Fault) set(setting string) (err error) {
 }
 
 func (f *Fault) validate() error {
-	kinds := []Kind{Unavailable, Hang, Slow, Lost, Transient, Cut, HalfDead, Duplicate, Disorder}
+	kinds := []Kind{Unavailable, Denied, Hang, Slow, Lost, Transient, Cut, HalfDead, Duplicate, Disorder}
 	if !slices.Contains(kinds, f.Kind) {
 		return fmt.Errorf("%w: unknown kind %q; there are %s", ErrSyntax, f.Kind, strings.Trim(fmt.Sprint(kinds), "[]"))
 	}

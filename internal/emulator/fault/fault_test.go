@@ -53,7 +53,7 @@ func TestParseRefuses(t *testing.T) {
 
 func TestEveryKindHasMethodsThatItHits(t *testing.T) {
 	for _, text := range []string{
-		"unavailable,method=StreamingPull", "hang,method=GetTopic", "slow,delay=1s,method=Publish", "lost,method=ListSchemas",
+		"unavailable,method=StreamingPull", "denied,method=StreamingPull", "hang,method=GetTopic", "slow,delay=1s,method=Publish", "lost,method=ListSchemas",
 		"transient,method=ModifyAckDeadline", "cut,method=StreamingPull", "halfdead,method=StreamingPull",
 		"duplicate,method=StreamingPull", "disorder,method=StreamingPull",
 	} {

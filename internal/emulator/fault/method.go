@@ -36,7 +36,7 @@ func (k Kind) methods() []string {
 		return []string{"Acknowledge", "ModifyAckDeadline"}
 	case Lost:
 		return unaryMethods()
-	case Unavailable, Hang, Slow:
+	case Unavailable, Denied, Hang, Slow:
 	}
 	all := append(unaryMethods(), "StreamingPull")
 	slices.Sort(all)

@@ -30,6 +30,8 @@ const (
 	FaultUnavailable FaultKind = "unavailable"
 	// FaultUnauthenticated answers Unauthenticated (401), as for expired credentials.
 	FaultUnauthenticated FaultKind = "unauthenticated"
+	// FaultDenied answers PermissionDenied (403), as to an account without roles/monitoring.viewer.
+	FaultDenied FaultKind = "denied"
 	// FaultSlow answers later by Delay, in real time.
 	FaultSlow FaultKind = "slow"
 )
@@ -129,7 +131,7 @@ func (f *Fault) UnmarshalText(text []byte) (err error) {
 // Validate reports everything that is wrong with the fault.
 func (f Fault) Validate() error {
 	kinds := []FaultKind{
-		FaultGap, FaultRegion, FaultLate, FaultEmpty, FaultQuota, FaultUnavailable, FaultUnauthenticated, FaultSlow,
+		FaultGap, FaultRegion, FaultLate, FaultEmpty, FaultQuota, FaultUnavailable, FaultUnauthenticated, FaultDenied, FaultSlow,
 	}
 	if !slices.Contains(kinds, f.Kind) {
 		return fmt.Errorf("unknown fault %q, use one of %s", f.Kind, strings.Trim(fmt.Sprint(kinds), "[]"))
@@ -153,7 +155,7 @@ func (f Fault) Validate() error {
 }
 
 func (f Fault) hitsRequests() bool {
-	return slices.Contains([]FaultKind{FaultQuota, FaultUnavailable, FaultUnauthenticated, FaultSlow}, f.Kind)
+	return slices.Contains([]FaultKind{FaultQuota, FaultUnavailable, FaultUnauthenticated, FaultDenied, FaultSlow}, f.Kind)
 }
 
 // concerns reports whether the fault is about this series; region outages also concern the metrics that need every region.

@@ -24,6 +24,7 @@ func TestParseFault(t *testing.T) {
 		"quota,after=1m0s,for=10m0s,share=0.5":    {Kind: FaultQuota, Share: 0.5, After: minute, For: 10 * minute},
 		"unavailable":                             {Kind: FaultUnavailable},
 		"unauthenticated,for=1s":                  {Kind: FaultUnauthenticated, For: time.Second},
+		"denied":                                  {Kind: FaultDenied},
 		"slow,delay=1.5s":                         {Kind: FaultSlow, Delay: 1500 * time.Millisecond},
 	}
 	for text, want := range tests {
@@ -43,7 +44,7 @@ func TestParseFault(t *testing.T) {
 func TestBadFaultsSayWhatIsWrong(t *testing.T) {
 	tests := map[string]string{
 		"":                            "unknown fault",
-		"earthquake":                  "use one of gap region late empty quota unavailable unauthenticated slow",
+		"earthquake":                  "use one of gap region late empty quota unavailable unauthenticated denied slow",
 		"gap,":                        "unknown setting",
 		"gap,colour=red":              "colour: unknown setting",
 		"gap,for=five":                "for: time: invalid duration",

@@ -150,6 +150,10 @@ func requestError(kind FaultKind) error {
 		info.Reason = "ACCESS_TOKEN_EXPIRED"
 		return detailed(codes.Unauthenticated, "the request's credentials have expired (injected fault)", info)
 	}
+	if kind == FaultDenied {
+		info.Reason = "IAM_PERMISSION_DENIED"
+		return detailed(codes.PermissionDenied, "permission monitoring.timeSeries.list denied (injected fault)", info)
+	}
 	if kind == FaultUnavailable {
 		return status.Error(codes.Unavailable, "the service is not available at the moment (injected fault)")
 	}

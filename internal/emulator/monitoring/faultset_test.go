@@ -176,6 +176,7 @@ func TestFailingRequestsHaveTheServicesCodes(t *testing.T) {
 		"quota":                        {codes.ResourceExhausted, "RATE_LIMIT_EXCEEDED"},
 		"unavailable":                  {codes.Unavailable, ""},
 		"unauthenticated":              {codes.Unauthenticated, "ACCESS_TOKEN_EXPIRED"},
+		"denied":                       {codes.PermissionDenied, "IAM_PERMISSION_DENIED"},
 		"quota,after=1m":               {codes.OK, ""},
 		"quota,after=-2m,for=1m":       {codes.OK, ""},
 		"quota,after=-1m,for=1m":       {codes.ResourceExhausted, "RATE_LIMIT_EXCEEDED"},
