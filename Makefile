@@ -13,14 +13,12 @@ BIN := bin
 # make demo: flags for `spillway demo`, for example DEMO_FLAGS=--fast.
 DEMO_FLAGS ?=
 
-# make docker-build, docker-push: the registry (DOCKER_REGISTRY is another name for it), the tag and the processor.
-DOCKER ?= docker
+# make images, push, release: the version that programs and images have, and where the images belong (the tutorial that started
+# this project calls that DOCKER_REGISTRY).
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0)
 DOCKER_REGISTRY ?=
 REGISTRY ?= $(DOCKER_REGISTRY)
-TAG ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo latest)
-LINUX_ARCH ?= amd64
-IMAGES := worker backlog-exporter spillway
-image = $(if $(REGISTRY),$(REGISTRY)/)spillway/$(1):$(TAG)
+SHIP = $(GO) -C tools/ship run .
 
 # Go turns cgo off where there is no C compiler, and -race needs cgo.
 RACE = $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
@@ -54,7 +52,7 @@ test: ## Run every test, with -race where there is a C compiler.
 	$(GO) test -json $(RACE) ./... | $(GO) run ./internal/testenv/summary
 
 .PHONY: check
-check: verify-mod verify-fmt lint vet test verify-goldens verify-metrics interop bench-once ## Run everything that CI runs.
+check: verify-mod verify-fmt lint vet test verify-goldens verify-metrics interop check-ship bench-once ## Run everything that CI runs.
 	@echo 'check: everything holds'
 
 .PHONY: lint
@@ -62,6 +60,7 @@ lint: $(LINT) ## Run the linters of .golangci.yml.
 	$(LINT) run ./...
 	cd bench && $(CURDIR)/$(LINT) run ./...
 	cd interop && $(CURDIR)/$(LINT) run ./...
+	cd tools/ship && $(CURDIR)/$(LINT) run ./...
 
 .PHONY: vet
 vet: ## Run go vet.
@@ -82,10 +81,11 @@ update-mod: ## Make go.mod and go.sum name what the code imports.
 	$(GO) mod tidy
 	cd bench && $(GO) mod tidy
 	cd interop && $(GO) mod tidy
+	cd tools/ship && $(GO) mod tidy
 
 .PHONY: verify-mod
 verify-mod: ## Fail if go.mod or go.sum does not name what the code imports.
-	@{ $(GO) mod tidy -diff && cd bench && $(GO) mod tidy -diff && cd ../interop && $(GO) mod tidy -diff; } || { echo 'go.mod or go.sum is not tidy; run: make update-mod' >&2; exit 1; }
+	@{ $(GO) mod tidy -diff && cd bench && $(GO) mod tidy -diff && cd ../interop && $(GO) mod tidy -diff && cd ../tools/ship && $(GO) mod tidy -diff; } || { echo 'go.mod or go.sum is not tidy; run: make update-mod' >&2; exit 1; }
 
 .PHONY: update-goldens
 update-goldens: ## Write the golden files anew from what the code does now.
@@ -179,22 +179,28 @@ $(PROMTOOL):
 
 ##### Ship
 
-.PHONY: build-linux
-build-linux: ## Build static Linux binaries into bin/linux (LINUX_ARCH, default amd64).
-	CGO_ENABLED=0 GOOS=linux GOARCH=$(LINUX_ARCH) $(GO) build -trimpath -ldflags='-s -w' -o $(BIN)/linux/ ./cmd/...
+.PHONY: images
+images: ## Write the images of all programs, amd64 and arm64, into bin/images, without Docker (VERSION, REGISTRY).
+	$(SHIP) images --root='$(CURDIR)' --out='$(CURDIR)/$(BIN)/images' --version='$(VERSION)' --registry='$(REGISTRY)'
 
-.PHONY: need-docker
-need-docker:
-	@command -v $(DOCKER) >/dev/null || { echo '$(DOCKER) is not installed; install Docker, or name another tool with its commands: DOCKER=podman' >&2; exit 1; }
+.PHONY: need-registry
+need-registry:
+	@[[ -n '$(REGISTRY)' ]] || { echo 'where to? give the registry: make push REGISTRY=europe-docker.pkg.dev/shop/spillway' >&2; exit 1; }
 
-.PHONY: docker-build
-docker-build: need-docker build-linux ## Build one image per binary (REGISTRY, TAG).
-	$(foreach name,$(IMAGES),$(DOCKER) build --platform=linux/$(LINUX_ARCH) --build-arg=BINARY=$(name) --tag=$(call image,$(name)) .;)
+.PHONY: push
+push: need-registry images ## Push the images to REGISTRY, with the credentials of docker login (VERSION).
+	$(SHIP) push --out='$(CURDIR)/$(BIN)/images' --version='$(VERSION)' --registry='$(REGISTRY)'
 
-.PHONY: docker-push
-docker-push: need-docker ## Push the images to REGISTRY.
-	@[[ -n '$(REGISTRY)' ]] || { echo 'where to? give the registry: make docker-push REGISTRY=host/project' >&2; exit 1; }
-	$(foreach name,$(IMAGES),$(DOCKER) push $(call image,$(name));)
+# The names of the tutorial that started this project.
+.PHONY: build-linux docker-build docker-push
+build-linux:
+	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -trimpath -o $(BIN)/linux/ ./cmd/...
+docker-build: images
+docker-push: push
+
+.PHONY: check-ship
+check-ship: ## Build an image twice, run it, push it to a registry on loopback; the rest of tools/ship's tests.
+	cd tools/ship && $(GO) vet ./... && $(GO) test ./...
 
 .PHONY: clean
 clean: ## Remove what was built, tools included.
