@@ -8,98 +8,187 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	"sigs.k8s.io/yaml"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"spillway/internal/hpa"
 )
 
-func TestAutoscaler(t *testing.T) {
-	cases := map[string]struct {
-		metric   string
-		selector map[string]string
-	}{
-		"gke": {
-			metric:   "pubsub.googleapis.com|subscription|num_undelivered_messages",
-			selector: map[string]string{"resource.labels.subscription_id": "SUBSCRIPTION"},
-		},
-		"generic": {
-			metric:   "stackdriver_pubsub_subscription_pubsub_googleapis_com_subscription_num_undelivered_messages",
-			selector: map[string]string{"project_id": "PROJECT", "subscription_id": "SUBSCRIPTION"},
-		},
+const (
+	stackdriverExporter = "stackdriver_pubsub_subscription_pubsub_googleapis_com_subscription_num_undelivered_messages"
+	stackdriverAdapter  = "pubsub.googleapis.com|subscription|num_undelivered_messages"
+)
+
+// autoscalers are the components of which an overlay takes one, and what their autoscaler reads.
+func autoscalers() map[string][]autoscalingv2.MetricSpec {
+	both := map[string]string{"project_id": "PROJECT", "subscription_id": "SUBSCRIPTION"}
+	backlog := external(stackdriverExporter, both, "40000")
+	return map[string][]autoscalingv2.MetricSpec{
+		"hpa-backlog":               {backlog},
+		"hpa-backlog-stackdriver":   {external(stackdriverAdapter, map[string]string{"resource.labels.subscription_id": "SUBSCRIPTION"}, "40000")},
+		"hpa-desired-replicas":      {external("pubsub_subscription_desired_replicas", both, "1")},
+		"hpa-cpu":                   {cpu(50)},
+		"hpa-http-rate":             {requests("5")},
+		"hpa-backlog-and-cpu":       {backlog, cpu(50)},
+		"hpa-backlog-and-http-rate": {backlog, requests("5")},
 	}
-	for overlay, c := range cases {
-		t.Run(overlay, func(t *testing.T) {
-			all := objects(t, tree(t), overlay)
-			if len(all.autoscalers) != 1 {
-				t.Fatalf("%d autoscalers, want 1: two on the same pods stop each other", len(all.autoscalers))
-			}
-			spec := all.autoscalers[0].Spec
-			if *spec.MinReplicas != 2 || spec.MaxReplicas != 20 {
-				t.Errorf("%d to %d pods, want 2 to 20", *spec.MinReplicas, spec.MaxReplicas)
-			}
-			if len(spec.Metrics) != 1 || spec.Metrics[0].Type != autoscalingv2.ExternalMetricSourceType {
-				t.Fatalf("metrics %+v, want one External", spec.Metrics)
-			}
-			external := spec.Metrics[0].External
-			if external.Metric.Name != c.metric {
-				t.Errorf("metric %s, want %s", external.Metric.Name, c.metric)
-			}
-			if diff := cmp.Diff(c.selector, external.Metric.Selector.MatchLabels); diff != "" {
-				t.Errorf("selector (-want +got):\n%s", diff)
-			}
-			if external.Target.Type != autoscalingv2.AverageValueMetricType || external.Target.AverageValue.String() != "40k" {
-				t.Errorf("target %+v, want an AverageValue of 40000", external.Target)
-			}
-			target := all.deployment(t, spec.ScaleTargetRef.Name)
-			if ref := spec.ScaleTargetRef; ref.Kind != "Deployment" || ref.APIVersion != target.APIVersion {
-				t.Errorf("scales %s %s, want a Deployment of %s", ref.APIVersion, ref.Kind, target.APIVersion)
-			}
-			if target.Spec.Replicas != nil {
-				t.Errorf("the Deployment sets replicas: %d, which every apply would go back to", *target.Spec.Replicas)
-			}
-		})
+}
+
+func external(name string, selector map[string]string, perPod string) autoscalingv2.MetricSpec {
+	metric := autoscalingv2.MetricIdentifier{Name: name, Selector: &metav1.LabelSelector{MatchLabels: selector}}
+	return autoscalingv2.MetricSpec{
+		Type: autoscalingv2.ExternalMetricSourceType, External: &autoscalingv2.ExternalMetricSource{Metric: metric, Target: average(perPod)},
 	}
+}
+
+func requests(perPod string) autoscalingv2.MetricSpec {
+	metric := autoscalingv2.MetricIdentifier{Name: "http_requests_per_second"}
+	return autoscalingv2.MetricSpec{Type: autoscalingv2.PodsMetricSourceType, Pods: &autoscalingv2.PodsMetricSource{Metric: metric, Target: average(perPod)}}
+}
+
+func average(value string) autoscalingv2.MetricTarget {
+	return autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType, AverageValue: new(resource.MustParse(value))}
+}
+
+func cpu(percent int32) autoscalingv2.MetricSpec {
+	target := autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType, AverageUtilization: &percent}
+	return autoscalingv2.MetricSpec{Type: autoscalingv2.ResourceMetricSourceType, Resource: &autoscalingv2.ResourceMetricSource{Name: corev1.ResourceCPU, Target: target}}
+}
+
+func TestAutoscalers(t *testing.T) {
+	for component, want := range autoscalers() {
+		for _, overlay := range singles() {
+			t.Run(component+" on "+overlay, func(t *testing.T) {
+				files := tree(t)
+				choose(t, files, overlay, "flow", component)
+				all := objects(t, files, overlay)
+				spec := theAutoscaler(t, all).Spec
+				if diff := cmp.Diff(want, spec.Metrics); diff != "" {
+					t.Errorf("metrics (-want +got):\n%s", diff)
+				}
+				least, most := int32(2), int32(20)
+				if component == "hpa-http-rate" {
+					least, most = 1, 10
+				}
+				if *spec.MinReplicas != least || spec.MaxReplicas != most {
+					t.Errorf("%d to %d pods, want %d to %d", *spec.MinReplicas, spec.MaxReplicas, least, most)
+				}
+				target := all.deployment(t, spec.ScaleTargetRef.Name)
+				if ref := spec.ScaleTargetRef; ref.Kind != "Deployment" || ref.APIVersion != target.APIVersion {
+					t.Errorf("scales %s %s, want a Deployment of %s", ref.APIVersion, ref.Kind, target.APIVersion)
+				}
+				if target.Spec.Replicas != nil {
+					t.Errorf("the Deployment sets replicas: %d, which every apply would go back to", *target.Spec.Replicas)
+				}
+			})
+		}
+	}
+}
+
+func theAutoscaler(t *testing.T, all *rendered) *autoscalingv2.HorizontalPodAutoscaler {
+	t.Helper()
+	if len(all.autoscalers) != 1 {
+		t.Fatalf("%d autoscalers, want 1: two on the same pods stop each other", len(all.autoscalers))
+	}
+	return all.autoscalers[0]
+}
+
+// What each overlay scales on unless somebody chooses otherwise.
+func TestAutoscalerOfTheOverlays(t *testing.T) {
+	for overlay, want := range map[string]string{"generic": "hpa-backlog", "gke": "hpa-backlog-stackdriver", "gke-external-metrics": "hpa-backlog-stackdriver"} {
+		if diff := cmp.Diff(autoscalers()[want], theAutoscaler(t, objects(t, tree(t), overlay)).Spec.Metrics); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", overlay, diff)
+		}
+	}
+	t.Run("gke-external-metrics leaves gke's autoscaler as it is", func(t *testing.T) {
+		if diff := cmp.Diff(objects(t, tree(t), "gke").autoscalers, objects(t, tree(t), "gke-external-metrics").autoscalers); diff != "" {
+			t.Errorf("(-gke +ours):\n%s", diff)
+		}
+	})
 }
 
 // What the manifests' comments say about the behavior, by the autoscaler's own arithmetic.
 func TestBehavior(t *testing.T) {
-	for _, overlay := range overlays() {
-		t.Run(overlay, func(t *testing.T) {
-			controller, err := hpa.New(arithmetic(t, objects(t, tree(t), overlay).autoscalers[0]))
-			if err != nil {
-				t.Fatal(err)
+	type steps map[string]int32
+	cases := map[string]struct {
+		// most is the number of pods that a flood leads to in up, and from which an idle flow comes down.
+		most     int32
+		up, down steps
+	}{
+		"hpa-backlog": {
+			most: 20,
+			up:   steps{"15s": 20},
+			down: steps{"5m0s": 16, "6m0s": 12, "7m0s": 9, "8m0s": 7, "9m0s": 5, "10m0s": 4, "11m0s": 3, "12m0s": 2},
+		},
+		"hpa-http-rate": {
+			most: 10,
+			up:   steps{"30s": 3, "1m0s": 6, "1m30s": 10},
+			down: steps{"5m0s": 5, "8m0s": 2, "11m0s": 1},
+		},
+	}
+	cases["hpa-backlog-stackdriver"], cases["hpa-desired-replicas"] = cases["hpa-backlog"], cases["hpa-backlog"]
+	cases["hpa-backlog-and-cpu"], cases["hpa-backlog-and-http-rate"], cases["keda-scaledobject"] = cases["hpa-backlog"], cases["hpa-backlog"], cases["hpa-backlog"]
+	for component, c := range cases {
+		t.Run(component, func(t *testing.T) {
+			spec := arithmetic(t, component)
+			got := follow(t, spec, spec.MinReplicas, hpa.Value(1e6*hpa.Unit))
+			if diff := cmp.Diff(c.up, steps(got)); diff != "" {
+				t.Errorf("a flood (-want +got):\n%s", diff)
 			}
-			start := time.Unix(0, 0)
-			if d := controller.Sync(start, 2, 2, hpa.Value(800000*hpa.Unit)); d.Desired != 20 {
-				t.Errorf("from 2 pods 800,000 messages lead to %d in one step, want 20", d.Desired)
-			}
-			replicas, got := int32(20), map[string]int32{}
-			for after := hpa.SyncPeriod; after <= 15*time.Minute; after += hpa.SyncPeriod {
-				d := controller.Sync(start.Add(after), replicas, replicas, hpa.Value(0))
-				if replicas = d.Desired; d.Rescale {
-					got[after.String()] = replicas
-				}
-			}
-			want := map[string]int32{"5m0s": 16, "6m0s": 12, "7m0s": 9, "8m0s": 7, "9m0s": 5, "10m0s": 4, "11m0s": 3, "12m0s": 2}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("scale-down (-want +got):\n%s", diff)
+			got = follow(t, spec, c.most, hpa.Value(0))
+			if diff := cmp.Diff(c.down, steps(got)); diff != "" {
+				t.Errorf("an idle flow (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func arithmetic(t *testing.T, o *autoscalingv2.HorizontalPodAutoscaler) hpa.Spec {
+// follow returns when the controller changes the number of pods, and to what, counted from when it saw for the last time that all is well.
+func follow(t *testing.T, spec hpa.Spec, replicas int32, then hpa.Metric) map[string]int32 {
 	t.Helper()
-	b := o.Spec.Behavior
-	down := b.ScaleDown
-	if *down.StabilizationWindowSeconds != 300 || len(down.Policies) != 1 || down.Policies[0].Value != 20 || down.Policies[0].PeriodSeconds != 60 {
-		t.Errorf("scaleDown %+v, want 300 s and 20 %% in 60 s", down)
+	controller, err := hpa.New(spec)
+	if err != nil {
+		t.Fatal(err)
 	}
+	start := time.Unix(0, 0)
+	well := hpa.Value(hpa.Milli(replicas) * spec.AverageValue)
+	controller.Sync(start, replicas, replicas, well)
+	got := map[string]int32{}
+	for after := hpa.SyncPeriod; after <= 15*time.Minute; after += hpa.SyncPeriod {
+		if d := controller.Sync(start.Add(after), replicas, replicas, then); d.Rescale {
+			replicas = d.Desired
+			got[after.String()] = replicas
+		}
+	}
+	return got
+}
+
+// arithmetic is the component's autoscaler, or the one that KEDA makes of it, scaling on its first metric.
+func arithmetic(t *testing.T, component string) hpa.Spec {
+	t.Helper()
+	files := tree(t)
+	choose(t, files, "generic", "flow", component)
+	all := objects(t, files, "generic")
+	if component == "keda-scaledobject" {
+		o := all.scaledObjects[0].Spec
+		value := resource.MustParse(o.Triggers[0].Metadata["value"])
+		return ours(o.MinReplicaCount, o.MaxReplicaCount, value, o.Advanced.HorizontalPodAutoscalerConfig.Behavior)
+	}
+	spec := theAutoscaler(t, all).Spec
+	var target autoscalingv2.MetricTarget
+	if m := spec.Metrics[0]; m.External != nil {
+		target = m.External.Target
+	} else {
+		target = m.Pods.Target
+	}
+	return ours(*spec.MinReplicas, spec.MaxReplicas, *target.AverageValue, spec.Behavior)
+}
+
+func ours(least, most int32, value resource.Quantity, b *autoscalingv2.HorizontalPodAutoscalerBehavior) hpa.Spec {
 	return hpa.Spec{
-		MinReplicas:  *o.Spec.MinReplicas,
-		MaxReplicas:  o.Spec.MaxReplicas,
-		AverageValue: hpa.Milli(o.Spec.Metrics[0].External.Target.AverageValue.MilliValue()),
-		Behavior:     &hpa.Behavior{ScaleUp: rules(b.ScaleUp), ScaleDown: rules(down)},
+		MinReplicas: least, MaxReplicas: most, AverageValue: hpa.Milli(value.MilliValue()),
+		Behavior: &hpa.Behavior{ScaleUp: rules(b.ScaleUp), ScaleDown: rules(b.ScaleDown)},
 	}
 }
 
@@ -113,33 +202,59 @@ func rules(r *autoscalingv2.HPAScalingRules) *hpa.Rules {
 	return out
 }
 
-func TestHTTPRateComponent(t *testing.T) {
-	for _, overlay := range overlays() {
-		t.Run(overlay, func(t *testing.T) {
-			files := tree(t)
-			write(t, files, "/deploy/mine/kustomization.yaml", "resources: [../"+overlay+"]\ncomponents: [../components/http-rate-hpa]\n")
-			autoscalers := objects(t, files, "mine").autoscalers
-			if len(autoscalers) != 1 || len(autoscalers[0].Spec.Metrics) != 2 {
-				t.Fatalf("%d autoscalers, want one with two metrics", len(autoscalers))
-			}
-			rate := autoscalers[0].Spec.Metrics[1]
-			if rate.Type != autoscalingv2.PodsMetricSourceType || rate.Pods.Metric.Name != "http_requests_per_second" || rate.Pods.Target.AverageValue.String() != "5" {
-				t.Errorf("second metric %+v, want 5 http_requests_per_second by pod", rate)
-			}
-		})
+// The behavior that the HTTP-rate tutorial's repository ships, field by field.
+func TestHTTPRateBehavior(t *testing.T) {
+	files := tree(t)
+	choose(t, files, "generic", "flow", "hpa-http-rate")
+	policy := func(kind autoscalingv2.HPAScalingPolicyType, value, seconds int32) autoscalingv2.HPAScalingPolicy {
+		return autoscalingv2.HPAScalingPolicy{Type: kind, Value: value, PeriodSeconds: seconds}
 	}
-	t.Run("its comment in the overlays can be taken away", func(t *testing.T) {
-		for _, overlay := range overlays() {
-			files := tree(t)
-			edit(t, files, "/deploy/"+overlay+"/kustomization.yaml", "# - ../components/http-rate-hpa", "- ../components/http-rate-hpa")
-			if got := len(objects(t, files, overlay).autoscalers[0].Spec.Metrics); got != 2 {
-				t.Errorf("%s has %d metrics, want 2", overlay, got)
-			}
-		}
-	})
+	want := &autoscalingv2.HorizontalPodAutoscalerBehavior{
+		ScaleUp: &autoscalingv2.HPAScalingRules{
+			StabilizationWindowSeconds: new(int32(30)), SelectPolicy: new(autoscalingv2.MaxChangePolicySelect),
+			Policies: []autoscalingv2.HPAScalingPolicy{policy(autoscalingv2.PercentScalingPolicy, 100, 30), policy(autoscalingv2.PodsScalingPolicy, 2, 30)},
+		},
+		ScaleDown: &autoscalingv2.HPAScalingRules{
+			StabilizationWindowSeconds: new(int32(300)), SelectPolicy: new(autoscalingv2.MaxChangePolicySelect),
+			Policies: []autoscalingv2.HPAScalingPolicy{policy(autoscalingv2.PercentScalingPolicy, 50, 180), policy(autoscalingv2.PodsScalingPolicy, 1, 180)},
+		},
+	}
+	if diff := cmp.Diff(want, theAutoscaler(t, objects(t, files, "generic")).Spec.Behavior); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }
 
-// adapterRule is the part of a Prometheus adapter's rule that must fit the autoscalers.
+// Utilization is of what all containers of the pod request, and unknown when one of them requests nothing.
+func TestEveryContainerRequestsWhatTheAutoscalerDividesBy(t *testing.T) {
+	for name, d := range everyDeployment(t) {
+		for _, c := range containers(d.Deployment) {
+			if c.Resources.Requests.Cpu().IsZero() {
+				t.Errorf("%s: container %s requests no CPU", name, c.Name)
+			}
+		}
+	}
+}
+
+func TestScaledObject(t *testing.T) {
+	files := tree(t)
+	choose(t, files, "generic", "flow", "keda-scaledobject")
+	all := objects(t, files, "generic")
+	o := all.scaledObjects[0]
+	worker := all.deployment(t, o.Spec.ScaleTargetRef.Name)
+	if worker.Labels["app.kubernetes.io/name"] != "worker" || o.Spec.MinReplicaCount != 2 || o.Spec.MaxReplicaCount != 20 {
+		t.Errorf("scales %s from %d to %d, want the worker from 2 to 20", worker.Name, o.Spec.MinReplicaCount, o.Spec.MaxReplicaCount)
+	}
+	exporter := all.deployment(t, "backlog-exporter").Spec.Template.Spec.Containers[0]
+	_, port, _ := strings.Cut(flagOf(t, exporter, "keda-scaler"), ":")
+	want := map[string]string{
+		"scalerAddress": "backlog-exporter." + o.Namespace + ".svc:" + port, "project": "PROJECT", "subscriptionName": "SUBSCRIPTION", "value": "40000",
+	}
+	if diff := cmp.Diff(want, o.Spec.Triggers[0].Metadata); diff != "" || o.Spec.Triggers[0].Type != "external" {
+		t.Errorf("trigger of type %s (-want +got):\n%s", o.Spec.Triggers[0].Type, diff)
+	}
+}
+
+// adapterRule is the part of a Prometheus adapter's rule that is used here.
 type adapterRule struct {
 	SeriesQuery  string
 	MetricsQuery string
@@ -150,48 +265,67 @@ type adapterRule struct {
 	}
 }
 
+type adapterConfig struct {
+	ExternalRules []adapterRule
+	Rules         []adapterRule
+}
+
 func TestAdapterRules(t *testing.T) {
 	files := tree(t)
-	t.Run("backlog", func(t *testing.T) {
-		rule := adapterRules(t, files.ReadFile, "/deploy/generic/prometheus-adapter-rules.yaml", "externalRules")
-		external := objects(t, files, "generic").autoscalers[0].Spec.Metrics[0].External
-		if !strings.Contains(rule.SeriesQuery, `__name__="`+external.Metric.Name+`"`) || rule.Name.As != "" {
-			t.Errorf("rule %+v does not serve %s", rule, external.Metric.Name)
+	config := strictly[adapterConfig](t, read(t, files, "/deploy/components/prometheus-adapter/config.yaml"))
+	t.Run("external metrics", func(t *testing.T) {
+		served := map[string]adapterRule{}
+		for _, rule := range config.ExternalRules {
+			_, after, _ := strings.Cut(rule.SeriesQuery, `__name__="`)
+			name, _, _ := strings.Cut(after, `"`)
+			served[name] = rule
 		}
-		if rule.Resources.Namespaced == nil || *rule.Resources.Namespaced {
-			t.Error("the rule asks for the workers' namespace, which the exporter's series do not carry")
-		}
-		_, by, _ := strings.Cut(rule.MetricsQuery, " by ")
-		labels := strings.Split(strings.Trim(by, "()"), ", ")
-		for label := range external.Metric.Selector.MatchLabels {
-			if !slices.Contains(labels, label) {
-				t.Errorf("%s loses the label %s, which the autoscaler selects by", rule.MetricsQuery, label)
+		for component, metrics := range autoscalers() {
+			for _, m := range metrics {
+				if m.External == nil || m.External.Metric.Name == stackdriverAdapter {
+					continue
+				}
+				rule, ok := served[m.External.Metric.Name]
+				if !ok || rule.Name.As != "" {
+					t.Errorf("%s: no rule serves %s under its own name: %+v", component, m.External.Metric.Name, rule)
+					continue
+				}
+				if rule.Resources.Namespaced == nil || *rule.Resources.Namespaced {
+					t.Error("the rule asks for the workers' namespace, which the exporter's series do not carry")
+				}
+				if want := "max by (project_id, subscription_id) (<<.Series>>{<<.LabelMatchers>>})"; rule.MetricsQuery != want {
+					t.Errorf("query %s, want %s", rule.MetricsQuery, want)
+				}
+				for label := range m.External.Metric.Selector.MatchLabels {
+					if !slices.Contains([]string{"project_id", "subscription_id"}, label) {
+						t.Errorf("%s: the rule loses the label %s, which the autoscaler selects by", component, label)
+					}
+				}
 			}
 		}
 	})
 	t.Run("http rate", func(t *testing.T) {
-		rule := adapterRules(t, files.ReadFile, "/deploy/components/http-rate-hpa/prometheus-adapter-rules.yaml", "rules")
-		if rule.Name.Matches != "http_requests_total" || rule.Name.As != "http_requests_per_second" {
-			t.Errorf("rule names %+v, want http_requests_total as http_requests_per_second", rule.Name)
+		if len(config.Rules) != 1 {
+			t.Fatalf("%d rules, want 1", len(config.Rules))
 		}
-		if rule.Resources.Overrides["pod"].Resource != "pod" || rule.Resources.Overrides["namespace"].Resource != "namespace" {
-			t.Errorf("rule knows %+v, want pod and namespace", rule.Resources.Overrides)
+		want := adapterRule{
+			SeriesQuery:  `http_requests_total{namespace!="",pod!=""}`,
+			MetricsQuery: `sum(rate(<<.Series>>{<<.LabelMatchers>>}[2m])) by (<<.GroupBy>>)`,
+		}
+		want.Name.Matches, want.Name.As = "http_requests_total", "http_requests_per_second"
+		want.Resources.Overrides = map[string]struct{ Resource string }{"namespace": {"namespace"}, "pod": {"pod"}}
+		if diff := cmp.Diff(want, config.Rules[0]); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
-}
-
-func adapterRules(t *testing.T, read func(string) ([]byte, error), name, key string) adapterRule {
-	t.Helper()
-	content, err := read(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := map[string][]adapterRule{}
-	if err := yaml.UnmarshalStrict(content, &all); err != nil {
-		t.Fatal(err)
-	}
-	if len(all) != 1 || len(all[key]) != 1 {
-		t.Fatalf("%s: %+v, want one of %s", name, all, key)
-	}
-	return all[key][0]
+	t.Run("the ConfigMap has the file as it is, in the adapter's namespace", func(t *testing.T) {
+		choose(t, files, "generic", "flow", "prometheus-adapter")
+		maps := objects(t, files, "generic").configMaps
+		if len(maps) != 1 || maps[0].Namespace != "monitoring" || maps[0].Name != "spillway-prometheus-adapter" {
+			t.Fatalf("ConfigMaps %+v, want spillway-prometheus-adapter in monitoring", maps)
+		}
+		if diff := cmp.Diff(string(read(t, files, "/deploy/components/prometheus-adapter/config.yaml")), maps[0].Data["config.yaml"]); diff != "" {
+			t.Errorf("(-file +ConfigMap):\n%s", diff)
+		}
+	})
 }

@@ -6,8 +6,9 @@ import (
 	"io/fs"
 )
 
-//go:embed base components generic gke
+//go:embed base components generic gke gke-external-metrics namespace
 var manifests embed.FS
 
-// Manifests is the tree of kustomizations as it was when the program was built; "gke" and "generic" are the ones to render.
+// Manifests is the tree of kustomizations as it was when the program was built; "gke", "gke-external-metrics", "generic" and "generic/mess"
+// are the ones to render.
 func Manifests() fs.FS { return manifests }

@@ -1,53 +1,75 @@
 package deploy_test
 
 import (
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/labels"
 )
 
-// One file says what the flow is; every flag and selector follows.
+// One file says what the flow is; every flag and selector follows, whatever scales it.
 func TestFlowIsFilledInOnce(t *testing.T) {
-	for _, overlay := range overlays() {
-		t.Run(overlay, func(t *testing.T) {
-			files := tree(t)
-			flow := "/deploy/" + overlay + "/flow.yaml"
-			edit(t, files, flow, "SUBSCRIPTION", "offers")
-			edit(t, files, flow, "PROJECT", "shop-1")
-			got, err := render(t, files, overlay).AsYaml()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if strings.Contains(string(got), "PROJECT") || strings.Contains(string(got), "SUBSCRIPTION") {
-				t.Errorf("placeholders are left in\n%s", got)
-			}
-			if want := 2; strings.Count(string(got), "--subscription=projects/shop-1/subscriptions/offers\n") != want {
-				t.Errorf("not both programs read projects/shop-1/subscriptions/offers in\n%s", got)
-			}
-		})
+	for _, overlay := range singles() {
+		for _, component := range order() {
+			t.Run(component+" on "+overlay, func(t *testing.T) {
+				files := tree(t)
+				flow := "/deploy/" + overlay + "/flow.yaml"
+				edit(t, files, flow, "SUBSCRIPTION", "offers")
+				edit(t, files, flow, "PROJECT", "shop-1")
+				if component != "flow" {
+					choose(t, files, overlay, "flow", component)
+				}
+				got, err := render(t, files, overlay).AsYaml()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if strings.Contains(string(got), "PROJECT") || strings.Contains(string(got), "SUBSCRIPTION") {
+					t.Errorf("placeholders are left in\n%s", got)
+				}
+				if want := 2; strings.Count(string(got), "--subscription=projects/shop-1/subscriptions/offers\n") != want {
+					t.Errorf("not both programs read projects/shop-1/subscriptions/offers in\n%s", got)
+				}
+			})
+		}
 	}
 }
 
-// The way of README.md to a second flow in the same namespace.
-func TestSecondFlow(t *testing.T) {
+// The three flows of one service: each with a Deployment, an app, a subscription and an autoscaler of its own, and one exporter.
+func TestMess(t *testing.T) {
 	files := tree(t)
-	write(t, files, "/deploy/offers/kustomization.yaml", `resources: [../gke]
-nameSuffix: -offers
-labels:
-- pairs: {app.kubernetes.io/instance: offers}
-  includeSelectors: true
-`)
-	all := objects(t, files, "offers")
-	worker := all.deployment(t, all.autoscalers[0].Spec.ScaleTargetRef.Name)
-	if worker.Name != "worker-offers" || all.accounts[worker.Spec.Template.Spec.ServiceAccountName] == nil {
-		t.Errorf("scales %s as %s, want worker-offers and its account", worker.Name, worker.Spec.Template.Spec.ServiceAccountName)
+	for _, flow := range []string{"offer", "content", "image"} {
+		name := "/deploy/generic/mess/" + flow + "/flow.yaml"
+		edit(t, files, name, "PROJECT", "shop")
+		edit(t, files, name, strings.ToUpper(flow)+"-SUBSCRIPTION", flow+"s-v1")
 	}
-	first := objects(t, tree(t), "gke").deployment(t, "worker").Spec.Template.Labels
-	if labels.SelectorFromSet(worker.Spec.Selector.MatchLabels).Matches(labels.Set(first)) {
-		t.Errorf("selector %v takes the first flow's pods %v", worker.Spec.Selector.MatchLabels, first)
+	all := objects(t, files, "generic/mess")
+	if len(all.deployments) != 4 || len(all.autoscalers) != 3 || len(all.serviceMonitors) != 2 {
+		t.Fatalf("%d Deployments, %d autoscalers, %d ServiceMonitors, want 4, 3 and 2", len(all.deployments), len(all.autoscalers), len(all.serviceMonitors))
+	}
+	for _, a := range all.autoscalers {
+		flow := a.Labels["app.kubernetes.io/instance"]
+		worker := all.deployment(t, a.Spec.ScaleTargetRef.Name)
+		if worker.Name != "worker-"+flow || worker.Labels["app.kubernetes.io/instance"] != flow {
+			t.Errorf("%s scales %s", a.Name, worker.Name)
+		}
+		want := external(stackdriverExporter, map[string]string{"project_id": "shop", "subscription_id": flow + "s-v1"}, "40000")
+		if diff := cmp.Diff(want, a.Spec.Metrics[0]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", flow, diff)
+		}
+		pod := worker.Spec.Template.Spec
+		if got := flagOf(t, pod.Containers[0], "subscription"); got != "projects/shop/subscriptions/"+flow+"s-v1" {
+			t.Errorf("%s receives from %s", flow, got)
+		}
+		if got := sidecar(t, pod, "app").Image; got != flow+":dev" {
+			t.Errorf("%s's app is %s", flow, got)
+		}
+	}
+	want := []string{
+		"--subscription=projects/shop/subscriptions/offers-v1", "--subscription=projects/shop/subscriptions/contents-v1",
+		"--subscription=projects/shop/subscriptions/images-v1", "--listen=:9090",
+	}
+	if diff := cmp.Diff(want, all.deployment(t, "backlog-exporter").Spec.Template.Spec.Containers[0].Args); diff != "" {
+		t.Errorf("exporter (-want +got):\n%s", diff)
 	}
 }
 
@@ -81,18 +103,4 @@ func TestGoogleIdentity(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestPrometheusFindsThePods(t *testing.T) {
-	for _, d := range objects(t, tree(t), "generic").deployments {
-		pod := d.Spec.Template
-		want := map[string]string{
-			"prometheus.io/scrape": "true",
-			"prometheus.io/port":   strconv.Itoa(int(pod.Spec.Containers[0].Ports[0].ContainerPort)),
-			"prometheus.io/path":   "/metrics",
-		}
-		if diff := cmp.Diff(want, pod.Annotations); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", d.Name, diff)
-		}
-	}
 }

@@ -9,30 +9,37 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-
-	"spillway/internal/export"
 )
 
 // shipped is one Deployment and all that comes with it.
 type shipped struct {
 	*appsv1.Deployment
-	with rendered
+	with *rendered
 }
 
+// everyDeployment is those of every overlay, and those of generic with everything in its pods.
 func everyDeployment(t *testing.T) map[string]shipped {
 	t.Helper()
 	every := map[string]shipped{}
-	for _, overlay := range overlays() {
-		all := objects(t, tree(t), overlay)
-		if len(all.deployments) != 2 {
-			t.Errorf("%s has %d Deployments, want worker and backlog-exporter", overlay, len(all.deployments))
-		}
+	add := func(name string, all *rendered) {
 		for _, d := range all.deployments {
-			every[overlay+"/"+d.Name] = shipped{d, all}
+			every[name+"/"+d.Name] = shipped{d, all}
 		}
+	}
+	for _, overlay := range overlays() {
+		add(overlay, objects(t, tree(t), overlay))
+	}
+	files := tree(t)
+	choose(t, files, "generic", "flow", "sidecar-app", "exporter-sidecar", "google-credentials", "scrape-annotations")
+	add("generic, exporter-sidecar", objects(t, files, "generic"))
+	if len(every) != 2+4+2+2+1 {
+		t.Errorf("%d Deployments, want 11", len(every))
 	}
 	return every
 }
@@ -41,36 +48,36 @@ func containers(d *appsv1.Deployment) []corev1.Container {
 	return slices.Concat(d.Spec.Template.Spec.InitContainers, d.Spec.Template.Spec.Containers)
 }
 
-func TestSelectorsMatchLabels(t *testing.T) {
-	for name, d := range everyDeployment(t) {
-		t.Run(name, func(t *testing.T) {
-			pod := d.Spec.Template
-			if !labels.SelectorFromSet(d.Spec.Selector.MatchLabels).Matches(labels.Set(pod.Labels)) || len(d.Spec.Selector.MatchLabels) == 0 {
-				t.Errorf("selector %v does not choose its own pods %v", d.Spec.Selector.MatchLabels, pod.Labels)
-			}
-			if d.with.accounts[pod.Spec.ServiceAccountName] == nil {
-				t.Errorf("runs as ServiceAccount %q, which is not shipped", pod.Spec.ServiceAccountName)
-			}
-			var behind []string
-			for _, s := range d.with.services {
-				if labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(pod.Labels)) {
-					behind = append(behind, s.Name)
-				}
-				for _, port := range s.Spec.Ports {
-					if s.Name == d.Name && !hasPort(d.Spec.Template.Spec.Containers[0], port.TargetPort.StrVal) {
-						t.Errorf("Service port %s goes to %s, which no container has", port.Name, port.TargetPort.StrVal)
-					}
-				}
-			}
-			if !slices.Equal(behind, []string{d.Name}) {
-				t.Errorf("behind the Services %v, want its own", behind)
-			}
-		})
+func TestOverlaysAreCoherent(t *testing.T) {
+	for _, overlay := range overlays() {
+		if err := coherent(objects(t, tree(t), overlay), nil); err != nil {
+			t.Errorf("%s: %v", overlay, err)
+		}
 	}
 }
 
-func hasPort(c corev1.Container, name string) bool {
-	return slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.Name == name })
+func TestSelectorsMatchLabels(t *testing.T) {
+	for name, d := range everyDeployment(t) {
+		t.Run(name, func(t *testing.T) {
+			selector := d.Spec.Selector.MatchLabels
+			if own := d.with.podsOf(selector); len(selector) == 0 || len(own) != 1 || own[0].Name != d.Name {
+				t.Errorf("selector %v chooses the pods of %d Deployments, want its own", selector, len(own))
+			}
+			var behind []string
+			for _, s := range d.with.services {
+				if labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(d.Spec.Template.Labels)) {
+					behind = append(behind, s.Name)
+				}
+			}
+			want := []string{d.Name}
+			if !d.with.hasExporter() {
+				want = []string{d.Name, "backlog-exporter"}
+			}
+			if !slices.Equal(behind, want) {
+				t.Errorf("behind the Services %v, want %v", behind, want)
+			}
+		})
+	}
 }
 
 func TestSecurityContexts(t *testing.T) {
@@ -80,8 +87,8 @@ func TestSecurityContexts(t *testing.T) {
 			if p := pod.SecurityContext; !isTrue(p.RunAsNonRoot) || p.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
 				t.Errorf("pod %+v, want runAsNonRoot and seccomp RuntimeDefault", p)
 			}
-			if !isFalse(pod.AutomountServiceAccountToken) || !isFalse(d.with.accounts[pod.ServiceAccountName].AutomountServiceAccountToken) {
-				t.Error("mounts a token of the cluster, which nothing here uses")
+			if pod.HostNetwork || pod.HostPID || pod.HostIPC {
+				t.Error("shares a namespace with the node")
 			}
 			for _, c := range containers(d.Deployment) {
 				s := c.SecurityContext
@@ -110,11 +117,12 @@ func TestProbes(t *testing.T) {
 	for name, d := range everyDeployment(t) {
 		t.Run(name, func(t *testing.T) {
 			main := d.Spec.Template.Spec.Containers[0]
-			if len(main.Ports) != 1 || flagOf(t, main, "listen") != fmt.Sprintf(":%d", main.Ports[0].ContainerPort) {
+			port := main.Ports[0]
+			if flagOf(t, main, "listen") != fmt.Sprintf(":%d", port.ContainerPort) {
 				t.Errorf("listens on %s, declares %+v", flagOf(t, main, "listen"), main.Ports)
 			}
 			for want, probe := range map[string]*corev1.Probe{"/livez": main.LivenessProbe, "/readyz": main.ReadinessProbe} {
-				if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != want || !hasPort(main, probe.HTTPGet.Port.StrVal) {
+				if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != want || probe.HTTPGet.Port.StrVal != port.Name {
 					t.Errorf("probe %+v, want %s on its own port", probe, want)
 				}
 			}
@@ -124,13 +132,54 @@ func TestProbes(t *testing.T) {
 
 func TestWorkerDrainsBeforeItIsKilled(t *testing.T) {
 	for _, overlay := range overlays() {
-		pod := objects(t, tree(t), overlay).deployment(t, "worker").Spec.Template.Spec
-		drain, err := time.ParseDuration(flagOf(t, pod.Containers[0], "drain-limit"))
-		if err != nil {
-			t.Fatal(err)
+		for _, worker := range objects(t, tree(t), overlay).workers() {
+			pod := worker.Spec.Template.Spec
+			drain, err := time.ParseDuration(flagOf(t, pod.Containers[0], "drain-limit"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if grace := time.Duration(*pod.TerminationGracePeriodSeconds) * time.Second; grace != drain+10*time.Second {
+				t.Errorf("%s: killed after %v, want the drain limit of %v and 10 s", overlay, grace, drain)
+			}
 		}
-		if grace := time.Duration(*pod.TerminationGracePeriodSeconds) * time.Second; grace != drain+10*time.Second {
-			t.Errorf("%s: killed after %v, want the drain limit of %v and 10 s", overlay, grace, drain)
+	}
+}
+
+// A node that is drained takes a quarter of a flow's pods at the most, and a flow at its minimum does not stop it.
+func TestDisruptionBudgets(t *testing.T) {
+	for _, overlay := range overlays() {
+		all := objects(t, tree(t), overlay)
+		if len(all.budgets) != len(all.workers()) {
+			t.Errorf("%s: %d budgets for %d flows", overlay, len(all.budgets), len(all.workers()))
+		}
+		for _, b := range all.budgets {
+			pods := all.podsOf(b.Spec.Selector.MatchLabels)
+			if len(pods) != 1 || pods[0].Name != b.Name {
+				t.Errorf("%s: budget %s is for the pods of %d Deployments, want its own", overlay, b.Name, len(pods))
+			}
+			if b.Spec.MinAvailable != nil || b.Spec.MaxUnavailable.StrVal != "25%" || *b.Spec.UnhealthyPodEvictionPolicy != policyv1.AlwaysAllow {
+				t.Errorf("%s: budget %+v, want a quarter unavailable and no minimum", overlay, b.Spec)
+			}
+		}
+	}
+}
+
+func TestWorkersAreSpread(t *testing.T) {
+	for _, overlay := range overlays() {
+		for _, worker := range objects(t, tree(t), overlay).workers() {
+			var over []string
+			for _, c := range worker.Spec.Template.Spec.TopologySpreadConstraints {
+				over = append(over, c.TopologyKey)
+				if diff := cmp.Diff(&metav1.LabelSelector{MatchLabels: worker.Spec.Selector.MatchLabels}, c.LabelSelector); diff != "" {
+					t.Errorf("%s: %s is spread by the pods of others (-want +got):\n%s", overlay, worker.Name, diff)
+				}
+				if c.MaxSkew != 1 || c.WhenUnsatisfiable != corev1.ScheduleAnyway || !slices.Equal(c.MatchLabelKeys, []string{"pod-template-hash"}) {
+					t.Errorf("%s: %+v, want a preference by revision", overlay, c)
+				}
+			}
+			if want := []string{"topology.kubernetes.io/zone", "kubernetes.io/hostname"}; !slices.Equal(over, want) {
+				t.Errorf("%s: %s is spread over %v, want %v", overlay, worker.Name, over, want)
+			}
 		}
 	}
 }
@@ -138,58 +187,68 @@ func TestWorkerDrainsBeforeItIsKilled(t *testing.T) {
 // The worker must be the main container: kubelet stops native sidecars only after it, so the app outlives the drain.
 func TestAppIsTheSidecar(t *testing.T) {
 	for _, overlay := range overlays() {
-		pod := objects(t, tree(t), overlay).deployment(t, "worker").Spec.Template.Spec
-		if len(pod.Containers) != 1 || pod.Containers[0].Name != "worker" || len(pod.InitContainers) != 1 {
-			t.Fatalf("%s: %d containers and %d init containers, want the worker and the app", overlay, len(pod.Containers), len(pod.InitContainers))
-		}
-		app := pod.InitContainers[0]
-		if app.RestartPolicy == nil || *app.RestartPolicy != corev1.ContainerRestartPolicyAlways || app.StartupProbe == nil {
-			t.Errorf("%s: app %+v is no native sidecar with a startup probe", overlay, app)
-		}
-		target, err := url.Parse(flagOf(t, pod.Containers[0], "target"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want := strconv.Itoa(int(app.Ports[0].ContainerPort)); target.Port() != want || target.Hostname() != "127.0.0.1" {
-			t.Errorf("%s: the worker delivers to %s, the app listens on %s", overlay, target, want)
+		for _, worker := range objects(t, tree(t), overlay).workers() {
+			pod := worker.Spec.Template.Spec
+			if len(pod.Containers) != 1 || pod.Containers[0].Name != "worker" || len(pod.InitContainers) != 1 {
+				t.Fatalf("%s: %d containers and %d init containers, want the worker and the app", overlay, len(pod.Containers), len(pod.InitContainers))
+			}
+			app := pod.InitContainers[0]
+			if app.RestartPolicy == nil || *app.RestartPolicy != corev1.ContainerRestartPolicyAlways || app.StartupProbe == nil {
+				t.Errorf("%s: app %+v is no native sidecar with a startup probe", overlay, app)
+			}
+			target, err := url.Parse(flagOf(t, pod.Containers[0], "target"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := strconv.Itoa(int(app.Ports[0].ContainerPort)); target.Port() != want || target.Hostname() != "127.0.0.1" {
+				t.Errorf("%s: the worker delivers to %s, the app listens on %s", overlay, target, want)
+			}
 		}
 	}
 	t.Run("and can be left out", func(t *testing.T) {
-		files := tree(t)
-		edit(t, files, "/deploy/gke/kustomization.yaml", "- ../components/sidecar-app", "# - ../components/sidecar-app")
-		edit(t, files, "/deploy/gke/kustomization.yaml", "components:", "# components:")
-		if got := objects(t, files, "gke").deployment(t, "worker").Spec.Template.Spec.InitContainers; len(got) != 0 {
-			t.Errorf("init containers %+v, want none", got)
+		for _, overlay := range singles() {
+			files := tree(t)
+			edit(t, files, "/deploy/"+overlay+"/kustomization.yaml", "- ../components/sidecar-app", "# - ../components/sidecar-app")
+			if got := objects(t, files, overlay).deployment(t, "worker").Spec.Template.Spec.InitContainers; len(got) != 0 {
+				t.Errorf("%s: init containers %+v, want none", overlay, got)
+			}
 		}
 	})
 }
 
 func TestTheExporterCanBeASidecar(t *testing.T) {
-	for _, overlay := range overlays() {
+	for _, overlay := range singles() {
 		t.Run(overlay, func(t *testing.T) {
 			files := tree(t)
-			kustomization := "/deploy/" + overlay + "/kustomization.yaml"
-			edit(t, files, kustomization, "# - ../components/exporter-sidecar", "- ../components/exporter-sidecar")
-			if overlay == "generic" {
-				edit(t, files, kustomization, "- path: scrape-backlog-exporter.yaml\n", "")
-			}
+			edit(t, files, "/deploy/"+overlay+"/kustomization.yaml", "# - ../components/exporter-sidecar", "- ../components/exporter-sidecar")
 			all := objects(t, files, overlay)
-			if len(all.deployments) != 1 || len(all.services) != 1 {
-				t.Fatalf("%d Deployments and %d Services, want the worker's alone", len(all.deployments), len(all.services))
+			if len(all.deployments) != 1 || len(all.accounts) != 1 {
+				t.Fatalf("%d Deployments and %d ServiceAccounts, want the worker's alone", len(all.deployments), len(all.accounts))
 			}
 			worker := all.deployment(t, "worker").Spec.Template.Spec
-			i := slices.IndexFunc(worker.InitContainers, func(c corev1.Container) bool { return c.Name == "backlog-exporter" })
-			if i < 0 {
-				t.Fatalf("init containers %+v, want the exporter among them", worker.InitContainers)
-			}
-			exporter := worker.InitContainers[i]
+			exporter := sidecar(t, worker, "backlog-exporter")
 			if exporter.RestartPolicy == nil || *exporter.RestartPolicy != corev1.ContainerRestartPolicyAlways || exporter.ReadinessProbe != nil {
 				t.Errorf("%+v is no native sidecar, or holds the worker's readiness", exporter)
 			}
-			o := export.DefaultOptions()
-			if err := parse(filled(exporter.Args), o.RegisterFlags, o.Validate); err != nil {
-				t.Error(err)
+			if flagOf(t, exporter, "listen") != fmt.Sprintf(":%d", exporter.Ports[0].ContainerPort) || exporter.LivenessProbe.HTTPGet.Port.StrVal != exporter.Ports[0].Name {
+				t.Errorf("%+v listens, is probed and is declared on different ports", exporter)
+			}
+			main := worker.Containers[0]
+			if diff := cmp.Diff([][]corev1.EnvVar{main.Env, nil}, [][]corev1.EnvVar{exporter.Env, sidecar(t, worker, "app").Env}); diff != "" {
+				t.Errorf("credentials of worker, exporter and app (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(main.VolumeMounts, exporter.VolumeMounts); diff != "" {
+				t.Errorf("the exporter's credentials (-worker +exporter):\n%s", diff)
 			}
 		})
 	}
+}
+
+func sidecar(t *testing.T, pod corev1.PodSpec, name string) corev1.Container {
+	t.Helper()
+	i := slices.IndexFunc(pod.InitContainers, func(c corev1.Container) bool { return c.Name == name })
+	if i < 0 {
+		t.Fatalf("init containers %+v, want %s among them", pod.InitContainers, name)
+	}
+	return pod.InitContainers[i]
 }
