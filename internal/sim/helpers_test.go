@@ -22,30 +22,9 @@ func worstOf(t testing.TB, tr sim.Trace, p sim.Policy, change func(*sim.Setup)) 
 		if seed == 0 {
 			w = o
 		}
-		w = worse(w, o)
+		w = sim.Worse(w, o)
 	}
 	return w
-}
-
-// worse takes the worse of every figure.
-func worse(a, b sim.Outcome) sim.Outcome {
-	if b.OverFloor() > a.OverFloor() {
-		a.PodHours, a.Floor = b.PodHours, b.Floor
-	}
-	a.SLOMinutes = max(a.SLOMinutes, b.SLOMinutes)
-	a.P50, a.P99, a.MaxAge = max(a.P50, b.P50), max(a.P99, b.P99), max(a.MaxAge, b.MaxAge)
-	a.Changes, a.Reversals = max(a.Changes, b.Changes), max(a.Reversals, b.Reversals)
-	if b.RightSize < 0 || (a.RightSize >= 0 && b.RightSize > a.RightSize) {
-		a.RightSize = b.RightSize
-	}
-	a.ShortSeconds, a.ShortByFar = max(a.ShortSeconds, b.ShortSeconds), max(a.ShortByFar, b.ShortByFar)
-	if b.ErrorRatio() > a.ErrorRatio() {
-		a.Error, a.SampleError = b.Error, b.SampleError
-	}
-	if b.LoudErrorRatio() > a.LoudErrorRatio() {
-		a.LoudError, a.LoudSampleError = b.LoudError, b.LoudSampleError
-	}
-	return a
 }
 
 type outage struct {

@@ -77,10 +77,16 @@ func (w *world) sample(s taken) backlog.Sample {
 func (w *world) scrape() {
 	w.input = w.input[:0]
 	frontier := w.queue.frontier(w.now)
+	running, ready := int(math.Round(w.inFlight)), 0
 	for i := range w.pods {
 		p := &w.pods[i]
+		share := 0
+		if p.ready { // Handlers are whole, and so is their sum.
+			share = running*(ready+1)/w.ready - running*ready/w.ready
+			ready++
+		}
 		if w.Lost == 0 || w.rnd.Float64() >= w.Lost {
-			w.read(p, frontier, w.Liar && i == 0)
+			w.read(p, frontier, float64(share), w.Liar && i == 0)
 		}
 		p.seen.Name, p.seen.Ready = p.name, p.ready
 		p.seen.Started = w.instant(float64(p.started))
@@ -88,8 +94,8 @@ func (w *world) scrape() {
 	}
 }
 
-// read takes one pod's series.
-func (w *world) read(p *pod, frontier float64, liar bool) {
+// read takes one pod's series; running is how many of its handlers are.
+func (w *world) read(p *pod, frontier, running float64, liar bool) {
 	now := float64(w.now)
 	slots := math.Max(1, math.Round(w.PodRate*w.Handler))
 	p.seen = nowcast.Pod{
@@ -105,7 +111,7 @@ func (w *world) read(p *pod, frontier float64, liar bool) {
 	}
 	p.seen.Delivered, p.seen.Left, p.seen.Acked, p.seen.AckedSeconds = n, n, n, n*slots/w.PodRate
 	p.seen.CPUSeconds = n / w.PodRate * w.FullCPU
-	p.seen.InFlight = math.Min(slots, math.Round(w.inFlight/float64(max(1, w.ready))))
+	p.seen.InFlight = math.Min(slots, running)
 	if w.queue.waiting > 1 {
 		p.seen.InFlight = slots
 	} else if p.seen.InFlight >= slots {

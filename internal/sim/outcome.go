@@ -49,6 +49,27 @@ func (o Outcome) ErrorRatio() float64 { return o.Error / math.Max(1, o.SampleErr
 // LoudErrorRatio is the same of the loud instants.
 func (o Outcome) LoudErrorRatio() float64 { return o.LoudError / math.Max(1, o.LoudSampleError) }
 
+// Worse takes the worse of every figure of two runs; the timeline is that of the first.
+func Worse(a, b Outcome) Outcome {
+	if b.OverFloor() > a.OverFloor() {
+		a.PodHours, a.Floor = b.PodHours, b.Floor
+	}
+	a.SLOMinutes, a.MaxBacklog = max(a.SLOMinutes, b.SLOMinutes), max(a.MaxBacklog, b.MaxBacklog)
+	a.P50, a.P99, a.MaxAge = max(a.P50, b.P50), max(a.P99, b.P99), max(a.MaxAge, b.MaxAge)
+	a.Changes, a.Reversals = max(a.Changes, b.Changes), max(a.Reversals, b.Reversals)
+	if b.RightSize < 0 || (a.RightSize >= 0 && b.RightSize > a.RightSize) {
+		a.RightSize = b.RightSize
+	}
+	a.ShortSeconds, a.ShortByFar = max(a.ShortSeconds, b.ShortSeconds), max(a.ShortByFar, b.ShortByFar)
+	if b.ErrorRatio() > a.ErrorRatio() {
+		a.Error, a.SampleError = b.Error, b.SampleError
+	}
+	if b.LoudErrorRatio() > a.LoudErrorRatio() {
+		a.LoudError, a.LoudSampleError = b.LoudError, b.LoudSampleError
+	}
+	return a
+}
+
 // loud is the backlog in messages above which errors matter.
 const loud = 2000
 

@@ -57,8 +57,8 @@ type world struct {
 	value   nowcast.Estimate
 	level   nowcast.Estimate
 
-	phaseSync, phaseScrape, phaseSample int
-	result                              recorder
+	phaseSync, phaseScrape int
+	result                 recorder
 }
 
 type pod struct {
@@ -81,7 +81,6 @@ func newWorld(s Setup) (*world, error) {
 		start: time.Date(2026, time.November, 27, 0, 0, 0, 0, time.UTC),
 	}
 	w.queue.arrived = make([]float64, len(s.Trace.Arrived))
-	w.phaseSample = int((s.Seed*13 + 7) % uint64(sampleSeconds))
 	w.phaseSync, w.phaseScrape = w.rnd.IntN(syncSeconds), w.rnd.IntN(s.Scrape)
 	w.replicas = max(1, s.Policy.Spec.MinReplicas)
 	if first := math.Ceil(1.05 * s.Trace.Arrived[0] / s.PodRate); first > float64(w.replicas) {
@@ -105,7 +104,7 @@ func (w *world) second(t int) {
 	w.now = t
 	w.wake()
 	w.work()
-	if t%sampleSeconds == w.phaseSample {
+	if t%sampleSeconds == w.SamplePhase {
 		w.monitor.take(w.now, w.backlog(), w.settled)
 	}
 	w.monitor.show(w.now, w.Delay, w.Silent)

@@ -48,8 +48,8 @@ type Setup struct {
 	// FullCPU is the share of its processor that a saturated pod uses: 1 is CPU-bound, 0.4 waits for others most of the time.
 	FullCPU float64
 
-	// Delay is how long after its instant Monitoring's sample becomes visible; samples are taken every 60 s.
-	Delay int
+	// Delay is how long after its instant Monitoring's sample becomes visible; samples are taken every 60 s, SamplePhase after the full minute.
+	Delay, SamplePhase int
 	// Scrape is the time between scrapes of the workers. Lost is the share of them that fail.
 	Scrape int
 	Lost   float64
@@ -70,11 +70,12 @@ type Setup struct {
 }
 
 // DefaultSetup is what the figures are measured with: pods of 200/s that start in 30 s, samples 180 s late, scrapes every 5 s, all noise on.
+// The seed shifts the phases of samples, scrapes and syncs too.
 func DefaultSetup(tr Trace, p Policy, seed uint64) Setup {
 	return Setup{
 		Trace: tr, Policy: p, Seed: seed,
 		PodRate: 200, Handler: 0.1, PodStart: 30, FullCPU: 1,
-		Delay: 180, Scrape: 5, Lost: 0.02, Skew: 1, Bias: 0.005, Jitter: 0.05,
+		Delay: 180, SamplePhase: int((seed*13 + 7) % uint64(sampleSeconds)), Scrape: 5, Lost: 0.02, Skew: 1, Bias: 0.005, Jitter: 0.05,
 		SLO: 60,
 	}
 }
@@ -93,6 +94,7 @@ func (s *Setup) Validate() error {
 	bound("pod start", float64(s.PodStart), 0, 3600)
 	bound("processor at saturation", s.FullCPU, 0, 1)
 	bound("Monitoring's delay", float64(s.Delay), 0, 3600)
+	bound("phase of samples", float64(s.SamplePhase), 0, float64(sampleSeconds-1))
 	bound("scrape period", float64(s.Scrape), 1, 300)
 	bound("lost scrapes", s.Lost, 0, 1)
 	bound("clock skew", s.Skew, 0, 60)

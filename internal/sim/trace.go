@@ -1,22 +1,12 @@
 package sim
 
-import (
-	"encoding/csv"
-	"errors"
-	"fmt"
-	"io"
-	"math"
-	"strconv"
-)
+import "math"
 
 // Day is the length of the synthetic traces in seconds.
 const Day = 24 * 3600
 
 // maxSeconds bounds what a trace may hold: 31 days.
 const maxSeconds = 31 * Day
-
-// ErrBadTrace is matched by the errors of traces that cannot be read.
-var ErrBadTrace = errors.New("not a trace of arrivals")
 
 // Trace is how many messages are published in each second.
 type Trace struct {
@@ -84,55 +74,4 @@ func Sawtooth() Trace {
 // Synthetic lists the traces that need no data.
 func Synthetic() []Trace {
 	return []Trace{NormalDay(), BlackFriday(), BlackFridayBurst(), Spike(), Bulk(), Sawtooth()}
-}
-
-// ReadCSV reads rows of "seconds,messages per second", each rate lasting until the next row and the last for as long as the one before it. A first
-// row that is no numbers is a heading. Seconds may be Unix time: the first row is second 0.
-func ReadCSV(name string, r io.Reader) (Trace, error) {
-	rows := csv.NewReader(io.LimitReader(r, 256<<20))
-	rows.FieldsPerRecord, rows.ReuseRecord, rows.TrimLeadingSpace = 2, true, true
-	tr := Trace{Name: name}
-	var first, last, rate float64
-	var seen int
-	for line := 1; ; line++ {
-		row, err := rows.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return Trace{}, fmt.Errorf("%w: %w", ErrBadTrace, err)
-		}
-		at, errAt := strconv.ParseFloat(row[0], 64)
-		value, errValue := strconv.ParseFloat(row[1], 64)
-		if line == 1 && errAt != nil && errValue != nil {
-			continue
-		}
-		if err := errors.Join(errAt, errValue); err != nil {
-			return Trace{}, fmt.Errorf("%w: row %d: %w", ErrBadTrace, line, err)
-		}
-		if seen == 0 {
-			first = at
-		}
-		at -= first
-		if !(value >= 0 && value <= 1e12) || !(at >= 0 && at <= maxSeconds) || (seen > 0 && at <= last) {
-			return Trace{}, fmt.Errorf("%w: row %d: times must rise and span 31 days at the most, rates must be from 0 to 1e12", ErrBadTrace, line)
-		}
-		tr.Arrived = lasting(tr.Arrived, rate, at)
-		last, rate = at, value
-		seen++
-	}
-	if seen < 2 {
-		return Trace{}, fmt.Errorf("%w: it needs two rows", ErrBadTrace)
-	}
-	end := math.Min(maxSeconds, last+math.Max(1, last/float64(seen-1)))
-	tr.Arrived = lasting(tr.Arrived, rate, end)
-	return tr, nil
-}
-
-// lasting appends a rate until the second until.
-func lasting(seconds []float64, rate, until float64) []float64 {
-	for float64(len(seconds)) < math.Floor(until) {
-		seconds = append(seconds, rate)
-	}
-	return seconds
 }
