@@ -133,6 +133,10 @@ bench-exporter: bench-programs ## Measure what backlog-exporter costs, beside st
 bench-external-metrics: build ## Measure the external metrics API as a process, 10,000 subscriptions over TLS (1 minute; the last lines are rows).
 	cd bench && $(GO) run ./externalmetrics -programs=../$(BIN)
 
+.PHONY: bench-scaling
+bench-scaling: build ## Play every way to scale over days with noise, learn real workers' capacity, time tune (3 minutes; the last lines are rows).
+	cd bench && $(GO) run ./scaling -programs=../$(BIN)
+
 .PHONY: profile-worker
 profile-worker: bench-programs ## Write profiles of the worker into bin/profiles, and list what costs most.
 	$(BIN)/bench/worker -programs=$(BIN) -peers=$(BIN)/bench -profiles=$(BIN)/profiles

@@ -2,6 +2,7 @@ package autoscaling_test
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -117,13 +118,21 @@ func FuzzParse(f *testing.F) {
 func TestReadFromACluster(t *testing.T) {
 	const path = "/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers"
 	object := `{"apiVersion":"autoscaling/v2","kind":"HorizontalPodAutoscaler","metadata":{"name":"offers","namespace":"shop"},"spec":{"maxReplicas":20,` +
-		`"scaleTargetRef":{"kind":"Deployment","name":"offers"},"metrics":[{"type":"External","external":{"metric":{"name":"pubsub_subscription_num_undelivered_messages"},` +
+		`"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"offers"},"metrics":[{"type":"External","external":{"metric":{"name":"pubsub_subscription_num_undelivered_messages"},` +
 		`"target":{"type":"AverageValue","averageValue":"40k"}}}]}}`
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		switch r.URL.Path {
 		case path + "/offers":
 			_, _ = w.Write([]byte(object))
+		case "/apis/apps/v1/namespaces/shop/deployments/offers":
+			_, _ = w.Write([]byte(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"offers"},"spec":{"selector":{"matchLabels":{"app":"offers"}}}}`))
+		case "/api/v1/namespaces/shop/pods":
+			pod := func(after, restarts int) string {
+				return fmt.Sprintf(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","creationTimestamp":"2026-11-27T08:00:00Z"},"status":{"containerStatuses":[{"name":"c","restartCount":%d,`+
+					`"image":"","imageID":"","ready":true}],"conditions":[{"type":"Ready","status":"True","lastTransitionTime":"2026-11-27T08:%02d:%02dZ"}]}}`, restarts, after/60, after%60)
+			}
+			_, _ = w.Write([]byte(`{"apiVersion":"v1","kind":"PodList","items":[` + pod(20, 0) + "," + pod(42, 0) + "," + pod(50, 0) + "," + pod(5, 1) + `]}`))
 		case path:
 			_, _ = w.Write([]byte(`{"apiVersion":"autoscaling/v2","kind":"HorizontalPodAutoscalerList","items":[` + object + `]}`))
 		default:
@@ -138,14 +147,17 @@ func TestReadFromACluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	cluster := autoscaling.Cluster{Kubeconfig: file, Timeout: time.Minute}
-	a, err := cluster.Read(t.Context(), "offers")
+	a, took, err := cluster.Read(t.Context(), "offers")
 	if err != nil || a.Spec.AverageValue != 40000*hpa.Unit || a.Namespace != "shop" {
 		t.Errorf("%+v, %v", a, err)
 	}
-	if _, err := cluster.Read(t.Context(), "offer"); err == nil || !strings.Contains(err.Error(), "the namespace has: offers") {
+	if took != 42*time.Second { // the median of those without a restart
+		t.Errorf("the pods take %s to start, want 42 s", took)
+	}
+	if _, _, err := cluster.Read(t.Context(), "offer"); err == nil || !strings.Contains(err.Error(), "the namespace has: offers") {
 		t.Errorf("error %v does not say what there is", err)
 	}
-	if _, err := (autoscaling.Cluster{Kubeconfig: file, Context: "y"}).Read(t.Context(), "offers"); err == nil {
+	if _, _, err := (autoscaling.Cluster{Kubeconfig: file, Context: "y"}).Read(t.Context(), "offers"); err == nil {
 		t.Error("a context that does not exist is taken")
 	}
 }

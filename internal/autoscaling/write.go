@@ -64,7 +64,7 @@ func writeRules(r *hpa.Rules) *autoscalingv2.HPAScalingRules {
 	}
 	out := &autoscalingv2.HPAScalingRules{}
 	if w := r.StabilizationWindow; w != nil {
-		out.StabilizationWindowSeconds = new(int32(*w / time.Second))
+		out.StabilizationWindowSeconds = new(int32(*w / time.Second)) //nolint:gosec // an hour at the most, which Validate holds
 	}
 	if r.Select != "" {
 		out.SelectPolicy = new(autoscalingv2.ScalingPolicySelect(r.Select))
@@ -74,7 +74,8 @@ func writeRules(r *hpa.Rules) *autoscalingv2.HPAScalingRules {
 	}
 	for _, p := range r.Policies {
 		out.Policies = append(out.Policies, autoscalingv2.HPAScalingPolicy{
-			Type: autoscalingv2.HPAScalingPolicyType(p.Type), Value: p.Value, PeriodSeconds: int32(p.Period / time.Second),
+			Type: autoscalingv2.HPAScalingPolicyType(p.Type), Value: p.Value,
+			PeriodSeconds: int32(p.Period / time.Second), //nolint:gosec // half an hour at the most, which Validate holds
 		})
 	}
 	return out

@@ -24,3 +24,9 @@ func Of(w io.Writer) (Size, bool) {
 	}
 	return Size{Width: width, Height: height}, true
 }
+
+// Answers reports whether a person at a terminal is behind r, who can be asked.
+func Answers(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
