@@ -23,6 +23,9 @@ SHIP = $(GO) -C tools/ship run .
 # Go turns cgo off where there is no C compiler, and -race needs cgo.
 RACE = $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
+# The modules inside this one that import it, so that their dependencies are not its own.
+NESTED := bench interop examples/mess tools/ship
+
 # Tools are built once for each set of pinned versions and each Go release.
 TOOLS = $(BIN)/tools/$(firstword $(shell { $(GO) env GOVERSION; cat tools/go.sum tools/promtool/go.sum; } | cksum))
 LINT = $(TOOLS)/golangci-lint
@@ -45,6 +48,14 @@ build: ## Build bin/worker, bin/backlog-exporter and bin/spillway.
 demo: build ## Show a burst being scaled away, with real processes (DEMO_FLAGS=--fast: in a minute).
 	$(BIN)/spillway demo $(DEMO_FLAGS)
 
+# make example: flags for the run, for example EXAMPLE_FLAGS='-updates=20000 -products=2000 -lasting=15s'.
+EXAMPLE_FLAGS ?=
+
+.PHONY: example
+example: build ## Run MESS: 100,000 updates through three flows while workers and the app are killed (EXAMPLE_FLAGS).
+	cd examples/mess && $(GO) build -o ../../$(BIN)/example/ ./app ./run
+	$(BIN)/example/run -programs=$(BIN) -app=$(BIN)/example/app $(EXAMPLE_FLAGS)
+
 ##### Check
 
 .PHONY: test
@@ -58,15 +69,12 @@ check: verify-mod verify-fmt lint vet test verify-goldens verify-metrics interop
 .PHONY: lint
 lint: $(LINT) ## Run the linters of .golangci.yml.
 	$(LINT) run ./...
-	cd bench && $(CURDIR)/$(LINT) run ./...
-	cd interop && $(CURDIR)/$(LINT) run ./...
-	cd tools/ship && $(CURDIR)/$(LINT) run ./...
+	for module in $(NESTED); do (cd $$module && $(CURDIR)/$(LINT) run ./...); done
 
 .PHONY: vet
 vet: ## Run go vet.
 	$(GO) vet ./...
-	cd bench && $(GO) vet ./...
-	cd interop && $(GO) vet ./...
+	for module in $(NESTED); do (cd $$module && $(GO) vet ./...); done
 
 .PHONY: fmt
 fmt: $(LINT) ## Format the code.
@@ -78,14 +86,11 @@ verify-fmt: $(LINT) ## Fail if the code is not formatted.
 
 .PHONY: update-mod
 update-mod: ## Make go.mod and go.sum name what the code imports.
-	$(GO) mod tidy
-	cd bench && $(GO) mod tidy
-	cd interop && $(GO) mod tidy
-	cd tools/ship && $(GO) mod tidy
+	for module in . $(NESTED); do (cd $$module && $(GO) mod tidy); done
 
 .PHONY: verify-mod
 verify-mod: ## Fail if go.mod or go.sum does not name what the code imports.
-	@{ $(GO) mod tidy -diff && cd bench && $(GO) mod tidy -diff && cd ../interop && $(GO) mod tidy -diff && cd ../tools/ship && $(GO) mod tidy -diff; } || { echo 'go.mod or go.sum is not tidy; run: make update-mod' >&2; exit 1; }
+	@for module in . $(NESTED); do (cd $$module && $(GO) mod tidy -diff) || { echo "go.mod or go.sum of $$module is not tidy; run: make update-mod" >&2; exit 1; }; done
 
 .PHONY: update-goldens
 update-goldens: ## Write the golden files anew from what the code does now.
@@ -105,8 +110,9 @@ bench: ## Run the benchmarks.
 	$(GO) test -run='^$$' -bench=. -benchmem ./...
 
 .PHONY: interop
-interop: ## Hold the worker against endpoints written with other people's frameworks.
+interop: ## Hold the worker against endpoints in other languages and frameworks, and test the example.
 	cd interop && $(GO) test -count=1 ./...
+	cd examples/mess && $(GO) test $(RACE) ./...
 
 .PHONY: bench-once
 bench-once: ## Run every benchmark once, to see that it runs.
