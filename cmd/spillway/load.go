@@ -10,7 +10,7 @@ func newLoad() *cobra.Command {
 	opts := load.DefaultOptions()
 	cmd := &cobra.Command{
 		Use:   "load",
-		Short: "Publish messages at a rate or as a burst",
+		Short: "Publish messages at a rate or as a burst; load http sends requests",
 		Long: "Publish messages to a topic at a rate or as a burst, to Pub/Sub by Application Default Credentials or to the emulator\n" +
 			"that PUBSUB_EMULATOR_HOST names. Prints how many were published and how many failed; exits with 1 if any failed.\n" +
 			"Ctrl-C ends it early with the same summary.",
@@ -26,5 +26,6 @@ func newLoad() *cobra.Command {
 		},
 	}
 	opts.RegisterFlags(cmd.Flags())
+	cmd.AddCommand(newLoadHTTP())
 	return cmd
 }

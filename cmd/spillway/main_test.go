@@ -78,6 +78,13 @@ func TestBadInputIsOneClearLineWithTheCure(t *testing.T) {
 		{"a time that is none", "load --topic=offers --rate=1 --for=soon", 2, []string{`--for "soon": is not a valid duration`}},
 		{"two faults", "load --size=-1 --burst=1", 2, []string{"--topic: is required", "--size"}},
 		{"a topic that does not exist", "load --topic=nosuch --burst=1", 1, []string{"projects/shop/topics/nosuch does not exist; create it"}},
+		{"no URL", "load http", 2, []string{"URL: is required; give one such as http://"}},
+		{
+			"everything about requests", "load http ftp://x --rate=0 --concurrency=0 --duration=-1s --timeout=x --method=get", 2,
+			[]string{`--timeout "x": is not a valid duration`, `URL "ftp://x"`, `--method "get"`, `--rate "0"`, `--concurrency "0"`, `--duration "-1s"`},
+		},
+		{"a URL cut by the shell", "load http http://x a", 2, []string{"is one argument too many; give one URL"}},
+		{"nobody there", "load http http://127.0.0.1:1/ --duration=5s", 1, []string{"http://127.0.0.1:1/: nothing answers there"}},
 		{"a port in use", "emulator --listen=" + emulator, 1, []string{"the port is in use; stop the program that holds it or choose another port"}},
 		{"an address that is none", "emulator --listen=nowhere", 2, []string{`--listen "nowhere": is not an address`}},
 		{"a topic to create that is malformed", "emulator --create=x", 2, []string{`--create "x"`}},
@@ -126,6 +133,18 @@ func TestWithoutACommandTheHelpIsShown(t *testing.T) {
 		if code != 0 || stderr != "" || !strings.Contains(stdout, "\n  "+want) {
 			t.Errorf("exit %d, no %s in %s%s", code, want, stdout, stderr)
 		}
+	}
+}
+
+func TestLoadHTTPPrintsWhatBecameOfTheRequests(t *testing.T) {
+	emulator := startEmulator(t)
+	code, stdout, stderr := run(t, "", "load", "http", "http://"+emulator+"/admin/state", "--rate=20", "--duration=1s")
+	if code != 0 || !strings.Contains(stdout, "\nstatus     200: 20\n") {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	code, stdout, stderr = run(t, "", "load", "http", "http://"+emulator+"/nowhere", "--rate=20", "--duration=1s")
+	if code != 1 || !strings.Contains(stdout, "\nstatus     404: 20\n") || stderr != "spillway: 20 of 20 requests failed\n" {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 }
 

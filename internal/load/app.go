@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"spillway/internal/backlog"
+	"spillway/internal/terminal"
 )
 
 // App is one run of the load generator.
@@ -47,7 +48,10 @@ func (a *App) Run(ctx context.Context) error {
 	begin := time.Now()
 	showing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var show sync.WaitGroup
-	show.Go(func() { report(showing, a.progress, begin, a.publisher.Counts) })
+	meter := meter{at: begin}
+	show.Go(func() {
+		terminal.Progress(showing, a.progress, func(now time.Time) string { return meter.line(now.Sub(begin), now, a.publisher.Counts()) })
+	})
 	err := a.publisher.Run(ctx, a.opts.schedule())
 	stop()
 	show.Wait()

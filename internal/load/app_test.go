@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
@@ -145,19 +144,22 @@ func TestMissingCredentialsNameTheCure(t *testing.T) {
 	}
 }
 
-func TestProgressIsALineEveryFiveSecondsOutsideATerminal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 11*time.Second)
-		defer cancel()
-		var out bytes.Buffer
-		var published int64
-		report(ctx, &out, time.Now(), func() Counts {
-			published += 500
-			return Counts{Published: published, Failed: 2}
-		})
-		want := "5s  published 500  failed 2  100 msg/s\n10s  published 1000  failed 2  100 msg/s\n"
-		if out.String() != want {
-			t.Fatalf("got  %q\nwant %q", out.String(), want)
+func TestTheRateShownIsThatOfAboutTheLastSecond(t *testing.T) {
+	begin := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	m := meter{at: begin}
+	steps := []struct {
+		after     time.Duration
+		published int64
+		want      string
+	}{
+		{200 * time.Millisecond, 100, "0s  published 100  failed 2  0 msg/s"},
+		{2 * time.Second, 500, "2s  published 500  failed 2  250 msg/s"},
+		{2500 * time.Millisecond, 900, "3s  published 900  failed 2  250 msg/s"},
+		{3 * time.Second, 1000, "3s  published 1000  failed 2  500 msg/s"},
+	}
+	for _, step := range steps {
+		if got := m.line(step.after, begin.Add(step.after), Counts{Published: step.published, Failed: 2}); got != step.want {
+			t.Errorf("after %s: got %q, want %q", step.after, got, step.want)
 		}
-	})
+	}
 }

@@ -20,6 +20,7 @@ import (
 	"spillway/internal/config"
 	"spillway/internal/load"
 	"spillway/internal/pull"
+	"spillway/internal/terminal"
 )
 
 const (
@@ -128,7 +129,9 @@ func (a *App) Run(ctx context.Context) error {
 	over, end := context.WithCancel(context.WithoutCancel(ctx))
 	var attendants sync.WaitGroup
 	attendants.Go(func() { a.watch(running, stop) })
-	attendants.Go(func() { a.show(over) })
+	attendants.Go(func() {
+		terminal.Progress(over, a.progress, func(now time.Time) string { return a.line(now.Sub(a.begin)) })
+	})
 	err := a.source.Run(running, running, func(d *pull.Delivery) pull.Fate { return a.handle(running, stop, d) })
 	end()
 	attendants.Wait()

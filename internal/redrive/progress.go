@@ -1,47 +1,14 @@
 package redrive
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"text/tabwriter"
 	"time"
-
-	"spillway/internal/terminal"
 )
 
-// How often the progress is shown: redrawn on a terminal, a line of its own elsewhere.
-const (
-	redrawPeriod = 200 * time.Millisecond
-	linePeriod   = 5 * time.Second
-	barWidth     = 30
-)
-
-// show shows the progress until ctx is done.
-func (a *App) show(ctx context.Context) {
-	_, live := terminal.Of(a.progress)
-	period := linePeriod
-	if live {
-		period = redrawPeriod
-	}
-	tick := time.NewTicker(period)
-	defer tick.Stop()
-	screen := terminal.NewScreen(a.progress)
-	for {
-		select {
-		case <-ctx.Done():
-			_ = screen.Clear()
-			return
-		case now := <-tick.C:
-			line := a.line(now.Sub(a.begin))
-			if size, ok := terminal.Of(a.progress); live && ok {
-				_ = screen.Draw([]string{line[:min(len(line), max(0, size.Width-1))]}, size)
-				continue
-			}
-			fmt.Fprintln(a.progress, line)
-		}
-	}
-}
+// barWidth is that of the bar of a run with a limit, in characters.
+const barWidth = 30
 
 // line says how far the run is; with a limit as a bar, because Pub/Sub does not say how many letters there are.
 func (a *App) line(elapsed time.Duration) string {
