@@ -75,9 +75,9 @@ func worst(ctx context.Context, setups []sim.Setup) (sim.Outcome, error) {
 	return out, nil
 }
 
-// shipped is what deploy/ ships: bounds, behavior and the target of the raw backlog.
-func shipped() (hpa.Spec, error) {
-	content, err := fs.ReadFile(deploy.Manifests(), "gke/hpa.yaml")
+// shipped is the autoscaler of one of deploy's components: bounds, behavior and target.
+func shipped(component string) (hpa.Spec, error) {
+	content, err := fs.ReadFile(deploy.Manifests(), "components/"+component+"/hpa.yaml")
 	if err != nil {
 		return hpa.Spec{}, fmt.Errorf("reading the shipped autoscaler: %w", err)
 	}
@@ -88,10 +88,16 @@ func shipped() (hpa.Spec, error) {
 	return a.Spec, nil
 }
 
-// with gives a policy the shipped bounds and behavior.
+// with gives a policy the autoscaler that ships for what it looks at; the raw backlog's target stays.
 func with(p sim.Policy) (sim.Policy, error) {
-	spec, err := shipped()
-	p.Spec.MinReplicas, p.Spec.MaxReplicas, p.Spec.Behavior = spec.MinReplicas, spec.MaxReplicas, spec.Behavior
+	component := map[sim.Signal]string{
+		sim.RawBacklog: "hpa-backlog", sim.Processor: "hpa-cpu", sim.Desired: "hpa-desired-replicas", sim.DesiredRemote: "hpa-desired-replicas",
+	}[p.Signal]
+	spec, err := shipped(component)
+	if p.Signal == sim.RawBacklog {
+		spec.AverageValue = p.Spec.AverageValue
+	}
+	p.Spec = spec
 	return p, err
 }
 

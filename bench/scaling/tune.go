@@ -25,7 +25,7 @@ func (b *bench) measureTune(ctx context.Context) error {
 		Path: b.programs + "/spillway", Stdout: b.out, Stderr: os.Stderr,
 		Args: []string{
 			"tune", "--synthetic=blackfriday_burst", "--capacity=200", "--start-up=30s",
-			"--hpa=" + filepath.Join(dir, "gke", "hpa.yaml"), "--report=" + filepath.Join(dir, "report.html"),
+			"--hpa=" + filepath.Join(dir, "components", "hpa-backlog", "hpa.yaml"), "--report=" + filepath.Join(dir, "report.html"),
 		},
 	})
 	if err != nil {

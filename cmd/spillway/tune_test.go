@@ -21,7 +21,7 @@ func TestTuneHelp(t *testing.T) {
 func TestTuneAnswers(t *testing.T) {
 	t.Parallel()
 	report := filepath.Join(t.TempDir(), "tune.html")
-	code, stdout, stderr := run(t, "", "tune", "--capacity=200", "--synthetic=spike", "--hpa=../../deploy/gke/hpa.yaml", "--report="+report)
+	code, stdout, stderr := run(t, "", "tune", "--capacity=200", "--synthetic=spike", "--hpa=../../deploy/components/hpa-backlog/hpa.yaml", "--report="+report)
 	if code != 0 || stderr != "" || !strings.Contains(stdout, "\nRecommended: scale on desired replicas, 2 to 20 pods: ") {
 		t.Fatalf("exit %d\nstdout: %s\nstderr: %s", code, stdout, stderr)
 	}

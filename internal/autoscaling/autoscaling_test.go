@@ -38,18 +38,23 @@ func shipped(t *testing.T, name string) *autoscaling.Autoscaler {
 
 // TestTheShippedAutoscalersAreThoseOfTheSimulation holds that what is measured is what is shipped.
 func TestTheShippedAutoscalersAreThoseOfTheSimulation(t *testing.T) {
-	for _, name := range []string{"gke/hpa.yaml", "generic/hpa.yaml"} {
-		a := shipped(t, name)
-		if diff := cmp.Diff(sim.OnBacklog(40000).Spec, a.Spec); diff != "" || a.Signal != autoscaling.Backlog || a.Subscription != "SUBSCRIPTION" {
-			t.Errorf("%s: %+v\n%s", name, a, diff)
+	for component, want := range map[string]sim.Policy{
+		"hpa-backlog": sim.OnBacklog(40000), "hpa-backlog-stackdriver": sim.OnBacklog(40000), "hpa-desired-replicas": sim.OnDesired(),
+	} {
+		a := shipped(t, "components/"+component+"/hpa.yaml")
+		if diff := cmp.Diff(want.Spec, a.Spec); diff != "" {
+			t.Errorf("%s (-simulated +shipped):\n%s", component, diff)
 		}
+	}
+	if a := shipped(t, "components/hpa-cpu/hpa.yaml"); a.Signal != autoscaling.Processor || a.Spec.AverageValue != sim.OnProcessor(50).Spec.AverageValue {
+		t.Errorf("the processor's: %+v", a)
 	}
 }
 
 func TestTheDesiredAutoscalerCanBeApplied(t *testing.T) {
 	spec := sim.OnDesired().Spec
 	spec.Behavior.ScaleUp.Tolerance, spec.Behavior.ScaleUp.Select = new(0.02), hpa.MaxChange
-	for name, from := range map[string]*autoscaling.Autoscaler{"generic": shipped(t, "generic/hpa.yaml"), "unknown": nil} {
+	for name, from := range map[string]*autoscaling.Autoscaler{"generic": shipped(t, "components/hpa-backlog/hpa.yaml"), "unknown": nil} {
 		t.Run(name, func(t *testing.T) {
 			content, err := from.WithDesired(spec).YAML()
 			if err != nil {
