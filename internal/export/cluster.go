@@ -83,7 +83,7 @@ func (j *joiner) watcher() (*kube.Watcher, error) {
 		return nil, fmt.Errorf("--kube: %w; give --kubeconfig outside a cluster", err)
 	}
 	return kube.NewWatcher(client, scales, kube.Options{
-		Namespaces: j.opts.Cluster.Namespaces, Book: j.book, Project: j.opts.Project, Whole: j.discovered,
+		Namespaces: j.opts.Cluster.Namespaces, Book: j.book, Project: j.opts.project(), Whole: j.discovered,
 		Wants: func(wants []backlog.Want) { j.wants.Put("kube", wants) }, Board: j.current, Now: time.Now,
 	}, j.reg, j.log.Named("kube")), nil
 }
@@ -96,7 +96,7 @@ func (j *joiner) discovered(project string) bool {
 func (j *joiner) serveAPI(c *cluster) error {
 	o := j.opts.Cluster
 	serving := externalmetrics.Options{Kubeconfig: o.Kubeconfig}
-	source := externalmetrics.Source{Board: j.current, Book: j.book, Project: j.opts.Project, Whole: j.whole, Now: time.Now}
+	source := externalmetrics.Source{Board: j.current, Book: j.book, Project: j.opts.project(), Whole: j.whole, Now: time.Now}
 	var err error
 	if o.Delegate != "" {
 		forwarder, err := externalmetrics.NewForwarder(externalmetrics.ForwardOptions{URL: o.Delegate, CAFile: o.DelegateCA, TokenFile: o.DelegateToken})
@@ -131,7 +131,7 @@ func (j *joiner) scaler() (*keda.Server, error) {
 		return nil, err
 	}
 	server, err := keda.NewServer(ln, keda.TLS{CertFile: o.KEDACert, KeyFile: o.KEDAKey, ClientCAFile: o.KEDAClientCA}, keda.Source{
-		Board: j.current, Book: j.book, Project: j.opts.Project, Now: time.Now,
+		Board: j.current, Book: j.book, Project: j.opts.project(), Now: time.Now,
 		Wants: func(wants []backlog.Want) { j.wants.Put("keda", wants) },
 	}, j.reg, j.log.Named("keda"))
 	if err != nil {

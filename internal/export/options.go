@@ -20,7 +20,8 @@ const (
 type Options struct {
 	// Subscriptions are full names, or short IDs that belong to Project.
 	Subscriptions []string
-	Project       string
+	// Project is that of short IDs, and of autoscalers' selectors that name none; see project for those.
+	Project string
 	// Discover are projects all of whose subscriptions are watched, as far as Include and Exclude let them: patterns of short
 	// IDs with * ? and [a-z]. Without Include all are let in.
 	Discover, Include, Exclude []string
@@ -67,7 +68,7 @@ func DefaultOptions() Options {
 // RegisterFlags binds every option to its flag.
 func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&o.Subscriptions, "subscription", o.Subscriptions, "projects/P/subscriptions/S, or a short ID of --project; may be given several times")
-	fs.StringVar(&o.Project, "project", o.Project, "project ID of the short subscription IDs; $GOOGLE_CLOUD_PROJECT unless given")
+	fs.StringVar(&o.Project, "project", o.Project, "project ID of the short subscription IDs, and of selectors that name none; $GOOGLE_CLOUD_PROJECT unless given, and for selectors that of all --subscription and --discover if it is one")
 	fs.StringArrayVar(&o.Discover, "discover", o.Discover, "project all of whose subscriptions are watched; may be given several times")
 	fs.StringArrayVar(&o.Include, "include", o.Include, "pattern of the subscriptions that --discover watches, such as orders-*; all unless given; may be given several times")
 	fs.StringArrayVar(&o.Exclude, "exclude", o.Exclude, "pattern of the subscriptions that --discover leaves out; may be given several times")

@@ -120,6 +120,28 @@ func TestTheProjectComesFromTheFlagOrElseTheEnvironment(t *testing.T) {
 	}
 }
 
+func TestTheProjectOfSelectorsThatNameNone(t *testing.T) {
+	t.Setenv("GOOGLE_CLOUD_PROJECT", "")
+	const offers, images, other = "projects/shop/subscriptions/offers", "projects/shop/subscriptions/images", "projects/other/subscriptions/offers"
+	for name, test := range map[string]struct {
+		options Options
+		want    string
+	}{
+		"said":                     {Options{Project: "said", Subscriptions: []string{offers}}, "said"},
+		"all belong to one":        {Options{Subscriptions: []string{offers, images}}, "shop"},
+		"they belong to two":       {Options{Subscriptions: []string{offers, other}}, ""},
+		"a project watched whole":  {Options{Discover: []string{"shop"}}, "shop"},
+		"that and another's":       {Options{Discover: []string{"shop"}, Subscriptions: []string{other}}, ""},
+		"autoscalers say what for": {Options{Cluster: ClusterOptions{Kube: true}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := test.options.project(); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
 func TestSubscriptionsComeInOrderAndOnce(t *testing.T) {
 	o := parse(t, "--project=shop", "--subscription=offers", "--subscription=projects/other/subscriptions/orders",
 		"--subscription=projects/shop/subscriptions/offers", "--subscription=archive")

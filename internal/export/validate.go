@@ -129,6 +129,23 @@ func (o *Options) parseSubscriptions(errs *config.Errors) []backlog.Subscription
 	return slices.Compact(subs)
 }
 
+// project returns that of selectors that name none, as those for the Stackdriver adapter do: Project, or else the one that
+// everything watched by name belongs to. Empty means that there is none.
+func (o *Options) project() string {
+	if o.Project != "" {
+		return o.Project
+	}
+	projects := slices.Clone(o.Discover)
+	for _, sub := range o.parseSubscriptions(&config.Errors{}) {
+		projects = append(projects, sub.Project)
+	}
+	slices.Sort(projects)
+	if projects = slices.Compact(projects); len(projects) != 1 {
+		return ""
+	}
+	return projects[0]
+}
+
 func numeric(project string) bool { return strings.Trim(project, "0123456789") == "" }
 
 // parseMetrics returns the metrics in the order given, once each, the backlog's among them, and adds every fault to errs.
