@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
+	"sync/atomic"
 	"time"
 
-	"spillway/internal/load"
+	"spillway/internal/demo/page"
 )
 
 // offerSize is the size of a message in bytes.
@@ -25,9 +25,8 @@ type App struct {
 	pace  Pace
 	story Story
 	out   io.Writer
-
-	mu      sync.Mutex
-	tracker *tracker // Guarded by mu: the autoscaler's loop and the main loop report to it.
+	board *page.Board
+	act   atomic.Pointer[act] // What is on the stage, nil before and after.
 }
 
 // New finds the programs; it starts nothing. Everything is shown on out.
@@ -39,111 +38,72 @@ func New(opts Options, out io.Writer) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	story, pace := offers(), opts.pace()
-	return &App{opts: opts, bins: bins, pace: pace, story: story, out: out, tracker: newTracker(story, pace)}, nil
+	return &App{opts: opts, bins: bins, pace: opts.pace(), story: offers(), out: out, board: page.NewBoard(time.Now().UnixNano())}, nil
 }
 
 // Run gives the show and prints its summary. The error says everything that went wrong: messages lost or not published, a
 // program that died, no calm in time. It is ErrInterrupted when nothing went wrong but ctx ended the show early. All
 // processes are gone when it returns.
 func (a *App) Run(ctx context.Context) error {
-	fmt.Fprintf(a.out, "starting emulator, exporter and %d workers\n", minReplicas)
+	if a.opts.Page == "" {
+		_, err := a.perform(ctx)
+		return err
+	}
+	return a.servePage(ctx, a.perform)
+}
+
+// perform tells the story once, or once with each policy, and returns the summary.
+func (a *App) perform(ctx context.Context) (summary string, err error) {
+	if a.opts.Policy != policyBoth {
+		f, err := a.perform1(ctx, policyOf(a.opts.Policy, a.pace))
+		return a.conclude(f), err
+	}
+	late, err := a.perform1(ctx, policyOf(policyBacklog, a.pace))
+	summary = a.conclude(late)
+	if err != nil {
+		return summary, err
+	}
+	right, err := a.perform1(ctx, policyOf(policyDesired, a.pace))
+	summary = a.conclude(right)
+	if err != nil {
+		return summary, err
+	}
+	table := view{story: a.story, pace: a.pace}.comparison(late, right)
+	fmt.Fprint(a.out, "\n", table)
+	return table, nil
+}
+
+// conclude prints the summary of an act that began.
+func (a *App) conclude(f Frame) string {
+	if f.Elapsed == 0 {
+		return ""
+	}
+	summary := view{story: a.story, pace: a.pace}.summary(f)
+	fmt.Fprint(a.out, "\n", summary)
+	return summary
+}
+
+// perform1 raises a stage, tells the story once and strikes the stage.
+func (a *App) perform1(ctx context.Context, p policy) (Frame, error) {
+	fmt.Fprintf(a.out, "starting emulator, exporter and %d workers; the autoscaler scales on %s\n", minReplicas, p.name)
 	s, err := raise(ctx, a.bins, a.pace, a.opts.WorkTime)
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
-		return ErrInterrupted
+		return Frame{}, ErrInterrupted
 	}
 	if err != nil {
-		return err
+		return Frame{}, err
 	}
 	for _, u := range s.urls() {
 		fmt.Fprintf(a.out, "  %-10s%s\n", u[0], u[1])
 	}
 	fmt.Fprintln(a.out)
-	err = a.tell(ctx, s)
-	return join(err, s.strike())
-}
-
-// tell runs the story on the stage until it is over, and prints the summary.
-func (a *App) tell(ctx context.Context, s *stage) error {
-	begin := time.Now()
-	scaler, err := NewScaler(autoscaler(a.pace), s.fleet, s.monitoring)
+	act, err := a.newAct(s, p)
 	if err != nil {
-		return err
+		return Frame{}, join(err, s.strike())
 	}
-	publisher := load.NewPublisher(s.sender, s.flow.topic, load.Message{Size: offerSize}, s.ledger.Published)
-	acting, end := context.WithCancel(context.WithoutCancel(ctx))
-	defer end()
-	var actors sync.WaitGroup
-	published := make(chan error, 1)
-	actors.Go(func() { published <- publisher.Run(acting, load.Schedule(a.story.Schedule(a.pace))) })
-	actors.Go(func() { scaler.Run(acting, begin, a.pace, a.sync) })
-
-	ended := a.watch(ctx, s, begin, publisher, published)
-	end()
-	actors.Wait()
-	f := a.close(context.WithoutCancel(ctx), s, publisher)
-	fmt.Fprint(a.out, "\n", view{story: a.story, pace: a.pace}.summary(f))
-	return outcome(ended, f, s.ledger.Missing(5))
-}
-
-// close ends the workers and takes stock: what is neither handled nor in the queue now is lost. Time and replicas stay as
-// they were when the story ended.
-func (a *App) close(ctx context.Context, s *stage, p *load.Publisher) Frame {
-	before := a.frame()
-	s.fleet.Stop(ctx)
-	o := s.observe(ctx, before.Elapsed, p.Counts().Failed)
-	o.replicas = before.Replicas
-	return a.take(o)
-}
-
-func (a *App) sync(s Sync) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.tracker.sync(s)
-}
-
-func (a *App) frame() Frame {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.tracker.frame
-}
-
-// take enters an observation and returns the frame.
-func (a *App) take(o observation) Frame {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.tracker.observe(o)
-	return a.tracker.frame
-}
-
-// watch shows the frames until the story is over and calm has come.
-func (a *App) watch(ctx context.Context, s *stage, begin time.Time, p *load.Publisher, published <-chan error) error {
-	show := newShow(a.out, view{story: a.story, pace: a.pace})
-	ticker := time.NewTicker(redrawPeriod)
-	defer ticker.Stop()
-	var bound <-chan time.Time
-	for {
-		select {
-		case <-ctx.Done():
-			return ErrInterrupted
-		case <-s.emulator.done:
-			return errors.New("the emulator is gone, and the show with it")
-		case <-s.exporter.done:
-			return errors.New("the exporter is gone, and the autoscaler blind")
-		case err := <-published:
-			if err != nil {
-				return fmt.Errorf("publishing: %w", err)
-			}
-			published = nil
-			bound = time.After(calmLimit(a.pace))
-		case <-bound:
-			return fmt.Errorf("no calm within %s of the story's end: %s", calmLimit(a.pace), unrest(a.frame()))
-		case <-ticker.C:
-			f := a.take(s.observe(ctx, time.Since(begin), p.Counts().Failed))
-			show.draw(f)
-			if published == nil && unrest(f) == "" {
-				return nil
-			}
-		}
-	}
+	a.board.Begin()
+	a.act.Store(act)
+	f, err := act.tell(ctx)
+	a.act.Store(nil)
+	return f, join(err, s.strike())
 }

@@ -11,14 +11,18 @@ import (
 // servingLimit is how long a program may take until it serves; a busy machine needs some seconds for twenty of them.
 const servingLimit = 30 * time.Second
 
+// errKilled is the cause of a process's context when it is to die at once, as by kill -9.
+var errKilled = errors.New("killed on purpose")
+
 // runner runs a process until ctx is done, as program.run does.
 type runner func(ctx context.Context, serving func(address string)) error
 
 // child is a process that serves. Its goroutine ends with the process.
 type child struct {
 	name    string
-	address string // host:port
-	cancel  context.CancelFunc
+	address string        // host:port
+	cancel  func()        // Tells the process to end.
+	kill    func()        // Ends it by SIGKILL.
 	done    chan struct{} // Closed after err is set.
 	err     error
 }
@@ -27,8 +31,9 @@ type child struct {
 // the waiting. When it returns an error, no process is left; the error is
 // the context's cause if that ended the waiting and the process ended well.
 func startChild(ctx context.Context, name string, run runner) (*child, error) {
-	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	c := &child{name: name, cancel: cancel, done: make(chan struct{})}
+	own, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	cancel := func() { end(nil) }
+	c := &child{name: name, cancel: cancel, kill: func() { end(errKilled) }, done: make(chan struct{})}
 	serving := make(chan string, 1)
 	go func() {
 		defer close(c.done)

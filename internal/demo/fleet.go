@@ -1,9 +1,11 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -17,19 +19,19 @@ type Fleet struct {
 	worker func(name string) runner
 	wait   sync.WaitGroup
 
-	mu       sync.Mutex
-	pods     []*pod
-	started  int // How many there have ever been, for their names.
-	stopping int
-	faults   []string
+	mu      sync.Mutex
+	pods    []*pod
+	leaving []*pod // Told to stop and not gone.
+	started int    // How many there have ever been, for their names.
+	faults  []string
 }
 
 // pod is the place of one worker.
 type pod struct {
 	name   string
 	cancel context.CancelFunc
-	// serving is the address of the process in this place, empty while there is none. Guarded by the fleet's lock.
-	serving string
+	// child is the process in this place that serves, nil while there is none. Guarded by the fleet's lock.
+	child *child
 }
 
 // NewFleet returns a fleet without workers. worker returns how to run one.
@@ -49,7 +51,7 @@ func (f *Fleet) Scale(ctx context.Context, n int) {
 	for len(f.pods) > n {
 		newest := f.pods[len(f.pods)-1]
 		f.pods = f.pods[:len(f.pods)-1]
-		f.stopping++
+		f.leaving = append(f.leaving, newest)
 		newest.cancel()
 	}
 }
@@ -62,13 +64,13 @@ func (f *Fleet) Stop(ctx context.Context) {
 
 // keep keeps one place filled until ctx is done.
 func (f *Fleet) keep(ctx context.Context, p *pod) {
-	defer f.gone()
+	defer f.gone(p)
 	for ctx.Err() == nil {
 		c, err := startChild(ctx, p.name, f.worker(p.name))
 		if err == nil {
-			f.note(p, c.address)
+			f.note(p, c)
 			err = live(ctx, c)
-			f.note(p, "")
+			f.note(p, nil)
 		}
 		if err != nil && !errors.Is(err, context.Canceled) {
 			f.fault(err)
@@ -90,16 +92,63 @@ func live(ctx context.Context, c *child) error {
 	}
 }
 
-func (f *Fleet) gone() {
+func (f *Fleet) gone(p *pod) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.stopping--
+	f.leaving = slices.DeleteFunc(f.leaving, func(l *pod) bool { return l == p })
 }
 
-func (f *Fleet) note(p *pod, address string) {
+func (f *Fleet) note(p *pod, c *child) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	p.serving = address
+	p.child = c
+}
+
+// Kill ends a serving worker by SIGKILL; its place is filled again after a pause. An empty name is the newest one.
+func (f *Fleet) Kill(name string) (killed string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range slices.Backward(f.pods) {
+		if p.child != nil && (name == "" || p.name == name) {
+			p.child.kill()
+			return p.name, nil
+		}
+	}
+	return "", notServing(name)
+}
+
+func notServing(name string) error {
+	return fmt.Errorf("%s does not serve at the moment", cmp.Or(name, "any worker"))
+}
+
+// Member is one worker as it is at the moment.
+type Member struct {
+	Name string
+	// Address is where it serves, empty while it does not.
+	Address string
+	// Draining says that it was told to stop.
+	Draining bool
+}
+
+// Members returns every worker that is to be there or is draining, the oldest first.
+func (f *Fleet) Members() []Member {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var list []Member
+	for _, p := range f.pods {
+		list = append(list, Member{Name: p.name, Address: p.address()})
+	}
+	for _, p := range f.leaving {
+		list = append(list, Member{Name: p.name, Address: p.address(), Draining: true})
+	}
+	return list
+}
+
+func (p *pod) address() string {
+	if p.child == nil {
+		return ""
+	}
+	return p.child.address
 }
 
 func (f *Fleet) fault(err error) {
@@ -115,9 +164,9 @@ type Replicas struct{ Wanted, Serving, Draining int }
 func (f *Fleet) Replicas() Replicas {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	r := Replicas{Wanted: len(f.pods), Draining: f.stopping}
+	r := Replicas{Wanted: len(f.pods), Draining: len(f.leaving)}
 	for _, p := range f.pods {
-		if p.serving != "" {
+		if p.child != nil {
 			r.Serving++
 		}
 	}
@@ -130,8 +179,8 @@ func (f *Fleet) Addresses() [][2]string {
 	defer f.mu.Unlock()
 	var list [][2]string
 	for _, p := range f.pods {
-		if p.serving != "" {
-			list = append(list, [2]string{p.name, p.serving})
+		if p.child != nil {
+			list = append(list, [2]string{p.name, p.child.address})
 		}
 	}
 	return list

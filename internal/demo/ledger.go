@@ -18,6 +18,7 @@ type Ledger struct {
 // entry is what is known of one message.
 type entry struct {
 	published bool
+	begun     bool   // Some delivery of it has reached the target.
 	handled   uint16 // How often; it stays at its greatest value.
 }
 
@@ -32,7 +33,7 @@ type Counts struct {
 	// Unconfirmed counts IDs that were handled although no confirmation has reached the publisher: for a moment those
 	// that were faster than the answer, for good those whose answer was lost on its way.
 	Unconfirmed int64
-	// Redelivered counts deliveries that the server called a second or later attempt.
+	// Redelivered counts deliveries that reached the target after an earlier one of the same message.
 	Redelivered int64
 }
 
@@ -63,17 +64,25 @@ func (l *Ledger) Published(ids []string) {
 type Delivery struct {
 	ID        string
 	Published time.Time
-	// Attempt is the server's count, 0 when it does not count.
-	Attempt int
+}
+
+// Began notes that a message has reached the target.
+func (l *Ledger) Began(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.entries[id]
+	if e.begun {
+		l.counts.Redelivered++
+		return
+	}
+	e.begun = true
+	l.entries[id] = e
 }
 
 // Handled notes that a delivery's work was done at now.
 func (l *Ledger) Handled(d Delivery, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if d.Attempt > 1 {
-		l.counts.Redelivered++
-	}
 	e := l.entries[d.ID]
 	switch e.handled {
 	case 0:

@@ -58,9 +58,11 @@ func TestTheLedger(t *testing.T) {
 			[]string{"1"},
 		},
 		{
-			"a second attempt that is the first to be handled", func(l *Ledger) {
+			"begun twice and handled once", func(l *Ledger) {
 				l.Published([]string{"1"})
-				l.Handled(Delivery{ID: "1", Published: at, Attempt: 2}, at)
+				l.Began("1")
+				l.Began("1")
+				l.Handled(handled("1"), at)
 			},
 			Counts{Published: 1, Handled: 1, Redelivered: 1},
 			nil,

@@ -16,13 +16,13 @@ const actAs = "SPILLWAY_DEMO_TEST_ACT"
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv(actAs); role != "" {
-		os.Exit(act(role))
+		os.Exit(play(role))
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// act is a program that serves and, by its role, ends well, ends badly, or does not end when told to.
-func act(role string) int {
+// play is a program that serves and, by its role, ends well, ends badly, or does not end when told to.
+func play(role string) int {
 	told := make(chan os.Signal, 1)
 	signal.Notify(told, syscall.SIGTERM)
 	switch role {

@@ -22,8 +22,8 @@ type program struct {
 }
 
 // run starts the program, calls serving with the address that it logs, and returns when the process is gone. When ctx
-// ends, the process gets SIGTERM and, after its patience, SIGKILL. The error is nil if and only if it was told to end
-// and did so with exit code 0.
+// ends, the process gets SIGTERM and, after its patience, SIGKILL; with the cause errKilled it gets SIGKILL at once. The
+// error is nil if and only if it was killed so, or was told to end and did so with exit code 0.
 func (p program) run(ctx context.Context, serving func(address string)) error {
 	// The kernel kills a child when the thread that started it ends, so this thread is kept until the child has ended.
 	runtime.LockOSThread()
@@ -33,7 +33,12 @@ func (p program) run(ctx context.Context, serving func(address string)) error {
 	cmd.Env = append(os.Environ(), p.env...)
 	cmd.Stderr = log
 	cmd.SysProcAttr = ownGroup()
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.Cancel = func() error {
+		if errors.Is(context.Cause(ctx), errKilled) {
+			return cmd.Process.Kill()
+		}
+		return cmd.Process.Signal(syscall.SIGTERM)
+	}
 	cmd.WaitDelay = p.patience
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", p.name, err)
@@ -44,6 +49,9 @@ func (p program) run(ctx context.Context, serving func(address string)) error {
 // verdict tells the ways in which a process ends apart.
 func (p program) verdict(ctx context.Context, err error, last string) error {
 	told := ctx.Err() != nil
+	if errors.Is(context.Cause(ctx), errKilled) {
+		return nil
+	}
 	if told && (err == nil || errors.Is(err, ctx.Err())) {
 		return nil
 	}

@@ -15,6 +15,12 @@ const (
 	holdFor      = 5 * time.Minute
 )
 
+// The regions that messages are stored in; the other one can be missing.
+const (
+	homeRegion  = "europe-west1"
+	otherRegion = "europe-west4"
+)
+
 // drainLimit bounds a worker's drain, which takes about one message's work, and patience the end of any program.
 const (
 	drainLimit = 15 * time.Second
@@ -47,7 +53,7 @@ func anyPort(args ...string) []string {
 func emulatorProgram(path string, f flow, pace Pace) program {
 	return program{name: "emulator", path: path, patience: patience, args: anyPort(
 		"emulator", "--project="+f.topic.Project, "--create="+f.topic.ID+":"+f.subscription.ID,
-		"--monitoring-speed="+strconv.FormatFloat(float64(pace), 'g', -1, 64),
+		"--monitoring-speed="+strconv.FormatFloat(float64(pace), 'g', -1, 64), "--regions="+homeRegion+","+otherRegion,
 	)}
 }
 

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"spillway/internal/hpa"
@@ -34,32 +35,56 @@ type pods interface {
 	Replicas() Replicas
 }
 
-// Scaler is the control loop of the autoscaler.
+// Scaler is the control loop of the autoscaler. It is safe for concurrent use.
 type Scaler struct {
+	pods pods
+	read func(context.Context, policy) (value float64, err error)
+
+	mu         sync.Mutex
+	policy     policy
 	controller *hpa.Controller
-	pods       pods
-	read       func(context.Context) (backlog float64, err error)
 }
 
 // Sync is the outcome of one turn of the loop.
 type Sync struct {
 	// At is the moment of the story.
 	At time.Duration
-	// Backlog is what Monitoring showed; Err says why it showed nothing.
-	Backlog float64
-	Err     error
+	// Value is that of the policy's series; Err says why there was none.
+	Value float64
+	Err   error
 	hpa.Decision
-	// Raised says that workers were added.
-	Raised bool
+	// From is how many workers there were to be before.
+	From int
+	// Policy names what was scaled on, and Because puts the value into words.
+	Policy, Because string
 }
 
-// NewScaler returns a loop that has not turned yet. read asks the exporter for the backlog.
-func NewScaler(spec hpa.Spec, p pods, read func(context.Context) (float64, error)) (*Scaler, error) {
-	controller, err := hpa.New(spec)
+// Raised says that workers were added.
+func (s Sync) Raised() bool { return s.Rescale && int(s.Desired) > s.From }
+
+// NewScaler returns a loop that has not turned yet. read asks the exporter for the value of a policy's series.
+func NewScaler(p policy, scaled pods, read func(context.Context, policy) (float64, error)) (*Scaler, error) {
+	s := &Scaler{pods: scaled, read: read}
+	return s, s.setPolicy(p)
+}
+
+// setPolicy scales by another policy from the next turn on. The loop remembers nothing of the former one, as after the
+// object was replaced.
+func (s *Scaler) setPolicy(p policy) error {
+	controller, err := hpa.New(p.spec)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &Scaler{controller: controller, pods: p, read: read}, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.policy, s.controller = p, controller
+	return nil
+}
+
+func (s *Scaler) state() (policy, *hpa.Controller) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.policy, s.controller
 }
 
 // Run syncs every 15 seconds of the story until ctx is done. told is called after each sync.
@@ -80,18 +105,19 @@ func (s *Scaler) Run(ctx context.Context, begin time.Time, pace Pace, told func(
 
 // turn reads, decides and scales. The controller's clock is begin plus the story's time.
 func (s *Scaler) turn(ctx context.Context, begin time.Time, at time.Duration) Sync {
-	backlog, err := s.read(ctx)
+	p, controller := s.state()
+	value, err := s.read(ctx, p)
 	if ctx.Err() != nil {
 		return Sync{}
 	}
-	metric := hpa.Metric{Err: err}
+	metric, because := hpa.Metric{Err: err}, ""
 	if err == nil {
-		metric = hpa.Value(hpa.Milli(backlog * float64(hpa.Unit)))
+		metric, because = hpa.Value(hpa.Milli(value*float64(hpa.Unit))), p.words(value)
 	}
 	have := int32(s.pods.Replicas().Wanted) //nolint:gosec // At most maxReplicas.
-	d := s.controller.Sync(begin.Add(at), have, have, metric)
+	d := controller.Sync(begin.Add(at), have, have, metric)
 	if d.Rescale {
 		s.pods.Scale(ctx, int(d.Desired))
 	}
-	return Sync{At: at, Backlog: backlog, Err: err, Decision: d, Raised: d.Rescale && d.Desired > have}
+	return Sync{At: at, Value: value, Err: err, Decision: d, From: int(have), Policy: p.name, Because: because}
 }

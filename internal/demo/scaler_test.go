@@ -22,12 +22,13 @@ func (p *fakePods) Scale(_ context.Context, n int) { p.n, p.calls = n, append(p.
 
 func (p *fakePods) Replicas() Replicas { return Replicas{Wanted: p.n, Serving: p.n} }
 
-// play runs the scaler through a story of backlogs: each value holds from its moment on.
-func play(t *testing.T, pace Pace, until time.Duration, backlog func(at time.Duration) (float64, error)) (*fakePods, []Sync) {
+// follow runs the scaler through a story of backlogs: each value holds from its moment on.
+func follow(t *testing.T, pace Pace, until time.Duration, backlog func(at time.Duration) (float64, error)) (*fakePods, []Sync) {
 	t.Helper()
 	pods := &fakePods{n: minReplicas}
 	begin := time.Now()
-	s, err := NewScaler(autoscaler(pace), pods, func(context.Context) (float64, error) { return backlog(pace.Story(time.Since(begin))) })
+	read := func(context.Context, policy) (float64, error) { return backlog(pace.Story(time.Since(begin))) }
+	s, err := NewScaler(policyOf(policyBacklog, pace), pods, read)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +43,7 @@ func TestTheAutoscalerRisesWithTheBacklogAndComesDownByTwentyPercentAMinute(t *t
 	for _, pace := range []Pace{realPace, defaultPace} {
 		synctest.Test(t, func(t *testing.T) {
 			full := 20 * averageValue / float64(pace)
-			pods, syncs := play(t, pace, 20*time.Minute, func(at time.Duration) (float64, error) {
+			pods, syncs := follow(t, pace, 20*time.Minute, func(at time.Duration) (float64, error) {
 				if at > time.Minute && at < 3*time.Minute {
 					return full, nil
 				}
@@ -53,10 +54,10 @@ func TestTheAutoscalerRisesWithTheBacklogAndComesDownByTwentyPercentAMinute(t *t
 			}
 			raised, lowered := 0, time.Duration(0)
 			for _, s := range syncs {
-				if s.Raised {
+				if s.Raised() {
 					raised++
 				}
-				if s.Rescale && !s.Raised && lowered == 0 {
+				if s.Rescale && !s.Raised() && lowered == 0 {
 					lowered = s.At
 				}
 			}
@@ -69,7 +70,7 @@ func TestTheAutoscalerRisesWithTheBacklogAndComesDownByTwentyPercentAMinute(t *t
 
 func TestAnUnknownBacklogChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pods, syncs := play(t, defaultPace, 5*time.Minute, func(time.Duration) (float64, error) {
+		pods, syncs := follow(t, defaultPace, 5*time.Minute, func(time.Duration) (float64, error) {
 			return 0, errors.New("no such series")
 		})
 		if len(pods.calls) != 0 || len(syncs) == 0 {
@@ -85,7 +86,7 @@ func TestAnUnknownBacklogChangesNothing(t *testing.T) {
 
 func TestSyncsAreFifteenSecondsOfTheStoryApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, syncs := play(t, fastPace, 10*time.Minute, func(time.Duration) (float64, error) { return 0, nil })
+		_, syncs := follow(t, fastPace, 10*time.Minute, func(time.Duration) (float64, error) { return 0, nil })
 		if n := len(syncs); n < 38 || n > 40 {
 			t.Fatalf("%d syncs in 10 minutes", n)
 		}

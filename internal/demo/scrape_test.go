@@ -18,7 +18,7 @@ untyped 7
 total 9
 `
 
-func TestFind(t *testing.T) {
+func TestTheValueOfASeries(t *testing.T) {
 	labels := map[string]string{"project_id": "p", "subscription_id": "s"}
 	tests := []struct {
 		name, series string
@@ -33,14 +33,35 @@ func TestFind(t *testing.T) {
 		{"no such family", "nosuch", labels, 0, errNoSeries},
 		{"a counter is no level", "total", nil, 0, errNoSeries},
 	}
+	families, err := parse(strings.NewReader(metricsPage))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range tests {
-		got, err := find(strings.NewReader(metricsPage), tt.series, tt.labels)
+		got, err := families.value(tt.series, tt.labels)
 		if got != tt.want || !errors.Is(err, tt.err) {
 			t.Errorf("%s: got %g, %v", tt.name, got, err)
 		}
 	}
-	if _, err := find(strings.NewReader("<html>"), "backlog", labels); err == nil || errors.Is(err, errNoSeries) {
-		t.Errorf("a page that is not metrics: %v", err)
+	if _, err := parse(strings.NewReader("<html>")); err == nil {
+		t.Error("a page that is not metrics was read")
+	}
+}
+
+func TestTheLabelOfTheSeriesThatIsOne(t *testing.T) {
+	families, err := parse(strings.NewReader(`# TYPE state gauge
+state{state="fresh",subscription_id="other"} 1
+state{state="fresh",subscription_id="s"} 0
+state{state="held",subscription_id="s"} 1
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := families.label("state", "state", map[string]string{"subscription_id": "s"}); got != "held" {
+		t.Errorf("got %q", got)
+	}
+	if got := families.label("state", "state", map[string]string{"subscription_id": "nosuch"}); got != "" {
+		t.Errorf("got %q", got)
 	}
 }
 
@@ -65,10 +86,12 @@ func TestScrape(t *testing.T) {
 	}
 }
 
-func FuzzFind(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add(metricsPage)
 	f.Add("backlog NaN\n")
 	f.Fuzz(func(_ *testing.T, page string) {
-		_, _ = find(strings.NewReader(page), "backlog", map[string]string{"project_id": "p"})
+		if families, err := parse(strings.NewReader(page)); err == nil {
+			_, _ = families.value("backlog", map[string]string{"project_id": "p"})
+		}
 	})
 }

@@ -28,6 +28,8 @@ const scrapeLimit = 2 * time.Second
 type stage struct {
 	flow     flow
 	ledger   *Ledger
+	bench    *bench
+	wiring   *wiring
 	target   string // The URL that the workers post to.
 	emulator *child
 	exporter *child
@@ -40,17 +42,17 @@ type stage struct {
 
 // raise starts everything and waits until it serves. When it returns an error, nothing is left running.
 func raise(ctx context.Context, b binaries, pace Pace, work time.Duration) (*stage, error) {
-	s := &stage{flow: sellingOffers(), ledger: NewLedger(), client: &http.Client{Timeout: scrapeLimit}}
+	s := &stage{flow: sellingOffers(), ledger: NewLedger(), bench: newBench(work), client: &http.Client{Timeout: scrapeLimit}}
 	s.onClose(func() error { s.client.CloseIdleConnections(); return nil })
-	err := s.start(ctx, b, pace, work)
+	err := s.start(ctx, b, pace)
 	if err != nil {
 		return nil, errors.Join(err, s.strike())
 	}
 	return s, nil
 }
 
-func (s *stage) start(ctx context.Context, b binaries, pace Pace, work time.Duration) error {
-	if err := s.serveLedger(ctx, work); err != nil {
+func (s *stage) start(ctx context.Context, b binaries, pace Pace) error {
+	if err := s.serveLedger(ctx); err != nil {
 		return err
 	}
 	var err error
@@ -67,8 +69,11 @@ func (s *stage) start(ctx context.Context, b binaries, pace Pace, work time.Dura
 	}
 	s.sender = client
 	s.onClose(client.Close)
+	s.wiring = newWiring(emulator)
 	s.fleet = NewFleet(func(name string) runner {
-		return workerProgram(b.worker, name, s.flow, emulator, s.target).run
+		return s.wiring.wire(name, func(emulator string) runner {
+			return workerProgram(b.worker, name, s.flow, emulator, s.target+"/"+name).run
+		})
 	})
 	s.onClose(func() error { s.fleet.Stop(ctx); return nil })
 	s.fleet.Scale(ctx, minReplicas)
@@ -76,13 +81,13 @@ func (s *stage) start(ctx context.Context, b binaries, pace Pace, work time.Dura
 }
 
 // serveLedger starts the workers' target.
-func (s *stage) serveLedger(ctx context.Context, work time.Duration) error {
+func (s *stage) serveLedger(ctx context.Context) error {
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("serving the ledger: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("POST /offers", target(s.ledger, work))
+	mux.Handle("POST /offers/{worker}", target(s.ledger, s.bench))
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() { done <- httpserver.Serve(own, ln, mux, time.Second, zap.NewNop()) }()
@@ -137,16 +142,12 @@ func (s *stage) backlog(ctx context.Context) Level {
 	return Level{Messages: int64(v), Known: err == nil}
 }
 
-// monitoring asks the exporter for what Cloud Monitoring shows.
-func (s *stage) monitoring(ctx context.Context) (float64, error) {
-	return scrape(ctx, s.client, s.exporter.metrics(), lateBacklog, s.flow.labels())
-}
-
 // observe looks at everything once.
 func (s *stage) observe(ctx context.Context, elapsed time.Duration, failed int64) observation {
 	o := observation{elapsed: elapsed, failed: failed, before: s.ledger.Counts()}
 	o.backlog = s.backlog(ctx)
 	o.after = s.ledger.Counts()
+	o.reading = s.read(ctx)
 	o.latest, o.all = s.ledger.Ages(time.Now())
 	o.replicas, o.faults = s.fleet.Replicas(), s.fleet.Faults()
 	return o

@@ -25,8 +25,40 @@ func (v view) summary(f Frame) string {
 	put("peak backlog", "%s true, %s as Monitoring showed it", level(f.PeakBacklog), level(f.PeakMonitoring))
 	put("message age", "p50 %s, p99 %s", known(f.All, age(f.All.P50)), known(f.All, age(f.All.P99)))
 	put("first scale-up", "%s", v.raise(f))
+	if f.RightSize == 0 {
+		put("right size", "never reached")
+	} else {
+		put("right size", "%s after the burst began", v.rightSize(f))
+	}
+	put("pod-seconds", "%s", number(int64(f.PodSeconds)))
 	put("run time", "%s, the story told %s", clock(f.Elapsed), speed(v.pace))
 	return out.String()
+}
+
+// comparison holds two runs of the same load against each other.
+func (v view) comparison(late, right Frame) string {
+	var out strings.Builder
+	put := func(name string, of func(Frame) string) {
+		fmt.Fprintf(&out, "%-20s%14s%14s\n", name, of(late), of(right))
+	}
+	fmt.Fprintf(&out, "%-20s%14s%14s\n", "the HPA scales on", policyBacklog, policyDesired)
+	put("message age p50", func(f Frame) string { return known(f.All, age(f.All.P50)) })
+	put("message age p99", func(f Frame) string { return known(f.All, age(f.All.P99)) })
+	put("pod-seconds", func(f Frame) string { return number(int64(f.PodSeconds)) })
+	put("time to right size", v.rightSize)
+	put("replicas at most", func(f Frame) string { return number(int64(f.Most)) })
+	put("published", func(f Frame) string { return number(f.Counts.Published) })
+	put("lost", func(f Frame) string { return number(f.Lost) })
+	put("duplicated", func(f Frame) string { return number(f.Counts.Duplicated) })
+	return out.String()
+}
+
+// rightSize is how long it took from the burst until as many workers served as it needs, in real time.
+func (v view) rightSize(f Frame) string {
+	if f.RightSize == 0 {
+		return "never"
+	}
+	return fmt.Sprintf("%.1f s", v.pace.Wall(f.RightSize).Seconds())
 }
 
 func known(a Ages, text string) string {

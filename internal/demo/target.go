@@ -15,12 +15,11 @@ type push struct {
 		ID        string    `json:"messageId"`
 		Published time.Time `json:"publishTime"`
 	} `json:"message"`
-	Attempt int `json:"deliveryAttempt"`
 }
 
-// target is the service behind the workers: each request takes the work's time, is noted in the ledger and answered
-// 204. A request that its worker gave up before the end of the work was not handled.
-func target(ledger *Ledger, work time.Duration) http.Handler {
+// target is the service behind the workers, each of which posts under its own name: each request takes the work's time, is
+// noted in the ledger and answered 204. A request that its worker gave up before the end of the work was not handled.
+func target(ledger *Ledger, b *bench) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var p push
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxPush)).Decode(&p); err != nil {
@@ -31,14 +30,18 @@ func target(ledger *Ledger, work time.Duration) http.Handler {
 			http.Error(w, "not a push request: no messageId", http.StatusBadRequest)
 			return
 		}
-		timer := time.NewTimer(work)
+		worker := r.PathValue("worker")
+		ledger.Began(p.Message.ID)
+		timer := time.NewTimer(b.begin(worker))
 		defer timer.Stop()
 		select {
 		case <-r.Context().Done():
+			b.end(worker, false)
 			return
 		case <-timer.C:
 		}
-		ledger.Handled(Delivery{ID: p.Message.ID, Published: p.Message.Published, Attempt: p.Attempt}, time.Now())
+		ledger.Handled(Delivery{ID: p.Message.ID, Published: p.Message.Published}, time.Now())
+		b.end(worker, true)
 		w.WriteHeader(http.StatusNoContent)
 	})
 }

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"math"
 	"time"
 
 	"spillway/internal/hpa"
@@ -45,7 +46,15 @@ type Frame struct {
 	Reason       hpa.Reason
 	Latest, All  Ages
 	// Raise is when the first scale-up after the beginning of the burst came, in story time since then; 0 while none has.
-	Raise   time.Duration
+	Raise time.Duration
+	// RightSize is when as many workers served as the burst needs, in story time since its beginning; 0 while they have not.
+	RightSize time.Duration
+	// PodSeconds adds up how long there were processes of workers, those that drain included.
+	PodSeconds float64
+	// Reading is what the exporter said.
+	Reading reading
+	// Sync is the autoscaler's last turn.
+	Sync    Sync
 	History []Point
 	Faults  []string
 }
@@ -57,6 +66,7 @@ type observation struct {
 	before, after Counts
 	failed        int64
 	backlog       Level
+	reading       reading
 	replicas      Replicas
 	latest, all   Ages
 	faults        []string
@@ -66,6 +76,7 @@ type observation struct {
 type tracker struct {
 	story Story
 	pace  Pace
+	needs int // How many workers the burst needs.
 	frame Frame
 	marks []mark // Of the last rateWindow, oldest first.
 }
@@ -76,20 +87,25 @@ type mark struct {
 	published, handled int64
 }
 
-func newTracker(story Story, pace Pace) *tracker {
-	return &tracker{story: story, pace: pace, marks: []mark{{}}}
+// newTracker returns one that has seen nothing. work is how long each message takes.
+func newTracker(story Story, pace Pace, work time.Duration) *tracker {
+	perWorker := concurrency / work.Seconds()
+	burst, _ := story.At(story.Begin("burst"))
+	return &tracker{story: story, pace: pace, needs: int(math.Ceil(burst.Rate / perWorker)), marks: []mark{{}}, frame: Frame{Reading: unread()}}
 }
 
 // observe takes an observation in; the elapsed time never goes back.
 func (t *tracker) observe(o observation) {
 	f := &t.frame
+	f.PodSeconds += float64(f.Replicas.Wanted+f.Replicas.Draining) * (o.elapsed - f.Elapsed).Seconds()
 	f.Elapsed, f.Told = o.elapsed, t.pace.Story(o.elapsed)
 	f.Counts, f.Failed, f.Faults = o.after, o.failed, o.faults
 	f.Latest, f.All = o.latest, o.all
 	t.rates(mark{o.elapsed, o.after.Published, o.after.Handled})
 	t.replicas(o.replicas)
-	f.Backlog = o.backlog
+	f.Backlog, f.Reading, f.Monitoring = o.backlog, o.reading, o.reading.level()
 	f.PeakBacklog = higherLevel(f.PeakBacklog, o.backlog)
+	f.PeakMonitoring = higherLevel(f.PeakMonitoring, f.Monitoring)
 	if o.backlog.Known {
 		f.Lost = max(0, lost(o))
 	}
@@ -123,6 +139,9 @@ func (t *tracker) replicas(r Replicas) {
 		f.Fewest = r.Wanted
 	}
 	f.Fewest, f.Most = min(f.Fewest, r.Wanted), max(f.Most, r.Wanted)
+	if after := f.Told - t.story.Begin("burst"); after > 0 && r.Serving >= t.needs && f.RightSize == 0 {
+		f.RightSize = after
+	}
 }
 
 // remember writes the newest point of the history; what falls into the same step keeps its greatest values.
@@ -156,10 +175,8 @@ func higherLevel(a, b Level) Level {
 // sync takes a turn of the autoscaler in.
 func (t *tracker) sync(s Sync) {
 	f := &t.frame
-	f.Reason = s.Reason
-	f.Monitoring = Level{Messages: int64(s.Backlog), Known: s.Err == nil}
-	f.PeakMonitoring = higherLevel(f.PeakMonitoring, f.Monitoring)
-	if after := s.At - t.story.Begin("burst"); s.Raised && after > 0 && f.Raise == 0 {
+	f.Reason, f.Sync = s.Reason, s
+	if after := s.At - t.story.Begin("burst"); s.Raised() && after > 0 && f.Raise == 0 {
 		f.Raise = after
 	}
 }

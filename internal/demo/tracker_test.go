@@ -1,11 +1,13 @@
 package demo
 
 import (
+	"math"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"spillway/internal/demo/page"
 	"spillway/internal/hpa"
 )
 
@@ -27,7 +29,7 @@ func TestLostIsWhatCanNeitherWaitNorHaveBeenHandled(t *testing.T) {
 		{"a backlog that is not known proves nothing", Counts{Published: 10}, Counts{Published: 10, Waiting: 10}, Level{}, 0},
 	}
 	for _, tt := range tests {
-		tr := newTracker(offers(), realPace)
+		tr := newTracker(offers(), realPace, 50*time.Millisecond)
 		tr.observe(observation{before: tt.before, after: tt.after, backlog: tt.backlog})
 		if tr.frame.Lost != tt.want {
 			t.Errorf("%s: %d lost, want %d", tt.name, tr.frame.Lost, tt.want)
@@ -36,7 +38,7 @@ func TestLostIsWhatCanNeitherWaitNorHaveBeenHandled(t *testing.T) {
 }
 
 func TestRatesAreOfTheLastSecond(t *testing.T) {
-	tr := newTracker(offers(), realPace)
+	tr := newTracker(offers(), realPace, 50*time.Millisecond)
 	for i := range int64(20) { // 100 a second for 2.5 s, then 1000.
 		published := i * 25
 		if i > 10 {
@@ -61,7 +63,7 @@ func TestRatesAreOfTheLastSecond(t *testing.T) {
 }
 
 func TestPeaksAndBounds(t *testing.T) {
-	tr := newTracker(offers(), realPace)
+	tr := newTracker(offers(), realPace, 50*time.Millisecond)
 	wanted := []int{2, 6, 14, 2}
 	for i, backlog := range []Level{messagesOf(5), {}, messagesOf(9), messagesOf(1)} {
 		tr.observe(observation{
@@ -77,26 +79,65 @@ func TestPeaksAndBounds(t *testing.T) {
 func TestTheFirstScaleUpIsCountedFromTheBurst(t *testing.T) {
 	burst := offers().Begin("burst")
 	syncs := []Sync{
-		{At: burst - time.Minute, Raised: true, Decision: hpa.Decision{Reason: hpa.ReasonMetric}}, // Not the burst's.
-		{At: burst + time.Minute, Backlog: 7},
-		{At: burst + 3*time.Minute, Backlog: 90000, Raised: true},
-		{At: burst + 4*time.Minute, Err: errNoSeries, Raised: true, Decision: hpa.Decision{Reason: hpa.ReasonMetricError}},
+		{At: burst - time.Minute, From: 2, Decision: hpa.Decision{Desired: 3, Rescale: true}}, // Not the burst's.
+		{At: burst + time.Minute, From: 3, Decision: hpa.Decision{Desired: 3}},
+		{At: burst + 2*time.Minute, From: 3, Decision: hpa.Decision{Desired: 2, Rescale: true}},
+		{At: burst + 3*time.Minute, From: 2, Decision: hpa.Decision{Desired: 20, Rescale: true}},
+		{At: burst + 4*time.Minute, From: 2, Err: errNoSeries, Decision: hpa.Decision{Desired: 20, Rescale: true, Reason: hpa.ReasonMetricError}},
 	}
-	tr := newTracker(offers(), realPace)
+	tr := newTracker(offers(), realPace, 50*time.Millisecond)
 	for _, s := range syncs {
 		tr.sync(s)
 	}
 	f := tr.frame
-	if f.Raise != 3*time.Minute || f.PeakMonitoring != messagesOf(90000) {
-		t.Errorf("raised after %s, peak %+v", f.Raise, f.PeakMonitoring)
+	if f.Raise != 3*time.Minute || f.Reason != hpa.ReasonMetricError {
+		t.Errorf("raised after %s, last reason %s", f.Raise, f.Reason)
 	}
-	if f.Monitoring.Known || f.Reason != hpa.ReasonMetricError {
-		t.Errorf("a value that was not read is known: %+v, %s", f.Monitoring, f.Reason)
+}
+
+// shows is a reading of what Monitoring shows.
+func shows(n int64) reading {
+	r := unread()
+	r.state, r.monitoring = stateFresh, page.Value(n)
+	return r
+}
+
+func TestWhatMonitoringShowsIsUnknownWhenTheExporterIsSilent(t *testing.T) {
+	tr := newTracker(offers(), realPace, 50*time.Millisecond)
+	tr.observe(observation{reading: shows(90000)})
+	if tr.frame.Monitoring != messagesOf(90000) {
+		t.Errorf("got %+v", tr.frame.Monitoring)
+	}
+	tr.observe(observation{reading: unread()})
+	if tr.frame.Monitoring.Known || tr.frame.PeakMonitoring != messagesOf(90000) {
+		t.Errorf("got %+v, peak %+v", tr.frame.Monitoring, tr.frame.PeakMonitoring)
+	}
+}
+
+func TestPodSecondsAndRightSize(t *testing.T) {
+	begin := offers().Begin("burst")
+	tr := newTracker(offers(), defaultPace, 50*time.Millisecond) // The burst needs 3000 / 200 workers.
+	see := func(at time.Duration, r Replicas) {
+		tr.observe(observation{elapsed: defaultPace.Wall(at), replicas: r, reading: unread()})
+	}
+	see(0, Replicas{Wanted: 15, Serving: 15}) // Before the burst, so by chance.
+	see(begin, Replicas{Wanted: 2, Serving: 2})
+	see(begin+time.Minute, Replicas{Wanted: 15, Serving: 14, Draining: 1})
+	if tr.frame.RightSize != 0 {
+		t.Errorf("right after %s with 14 workers", tr.frame.RightSize)
+	}
+	see(begin+2*time.Minute, Replicas{Wanted: 15, Serving: 15})
+	see(begin+3*time.Minute, Replicas{Wanted: 2, Serving: 2})
+	if tr.frame.RightSize != 2*time.Minute {
+		t.Errorf("right after %s", tr.frame.RightSize)
+	}
+	if want := 15*25 + 2*5 + 16*5 + 15*5.0; math.Abs(tr.frame.PodSeconds-want) > 1e-6 {
+		t.Errorf("%g pod-seconds, want %g", tr.frame.PodSeconds, want)
 	}
 }
 
 func TestTheHistoryHasAPointForEveryStep(t *testing.T) {
-	tr := newTracker(offers(), realPace)
+	tr := newTracker(offers(), realPace, 50*time.Millisecond)
 	see := func(at time.Duration, backlog Level, replicas int) {
 		tr.observe(observation{elapsed: at, backlog: backlog, replicas: Replicas{Wanted: replicas}})
 	}

@@ -21,9 +21,9 @@ var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 // told plays the story to a tracker with a simple model of workers and Monitoring, up to a moment of the story.
 func told(until time.Duration) Frame {
 	const pace, perWorker = defaultPace, 200.0
-	t := newTracker(offers(), pace)
+	t := newTracker(offers(), pace, 50*time.Millisecond)
 	backlog, handled, wanted := 0.0, 0.0, 2
-	step := 250 * time.Millisecond
+	step, read := 250*time.Millisecond, unread()
 	for wall := time.Duration(0); pace.Story(wall) <= until; wall += step {
 		at := pace.Story(wall)
 		p, _ := offers().At(at)
@@ -34,16 +34,17 @@ func told(until time.Duration) Frame {
 		counts := Counts{Published: published, Handled: int64(handled), Waiting: published - int64(handled)}
 		t.observe(observation{
 			elapsed: wall, before: counts, after: counts, backlog: Level{Messages: counts.Waiting, Known: true},
-			replicas: Replicas{Wanted: wanted, Serving: wanted},
-			latest:   Ages{P50: 52 * time.Millisecond, P99: 4200 * time.Millisecond, Known: true},
-			all:      Ages{P50: 2300 * time.Millisecond, P99: 11 * time.Second, Known: true},
+			replicas: Replicas{Wanted: wanted, Serving: wanted}, reading: read,
+			latest: Ages{P50: 52 * time.Millisecond, P99: 4200 * time.Millisecond, Known: true},
+			all:    Ages{P50: 2300 * time.Millisecond, P99: 11 * time.Second, Known: true},
 		})
 		if at%time.Minute == 0 {
-			late := Sync{At: at, Err: errors.New("nothing"), Decision: hpa.Decision{Reason: hpa.ReasonMetricError}}
+			late, from := Sync{At: at, Err: errors.New("nothing"), Decision: hpa.Decision{Reason: hpa.ReasonMetricError}}, wanted
 			if i := int((at - 3*time.Minute) / historyStep); at >= 3*time.Minute {
-				late = Sync{At: at, Backlog: float64(t.frame.History[i].Backlog.Messages), Decision: hpa.Decision{Reason: hpa.ReasonMetric}}
-				asked := min(maxReplicas, max(minReplicas, int(late.Backlog/3333)))
-				late.Raised = asked > wanted
+				late = Sync{At: at, Value: float64(t.frame.History[i].Backlog.Messages), Decision: hpa.Decision{Reason: hpa.ReasonMetric}}
+				read = shows(int64(late.Value))
+				asked := min(maxReplicas, max(minReplicas, int(late.Value/3333)))
+				late.From, late.Rescale, late.Desired = from, asked != wanted, int32(asked)
 				wanted = max(asked, wanted*8/10)
 			}
 			t.sync(late)
