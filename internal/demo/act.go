@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"spillway/internal/demo/page"
+	"spillway/internal/hpa"
 	"spillway/internal/load"
 )
 
@@ -90,7 +91,10 @@ func scaled(s Sync) string {
 	if s.Because != "" {
 		text += " because " + s.Because
 	}
-	return text + " (" + explain(s.Reason) + ")"
+	if s.Reason != hpa.ReasonMetric {
+		text += " (" + words(s.Reason) + ")"
+	}
+	return text
 }
 
 func (a *act) note(kind, text string) { a.board.Note(time.Since(a.begin), kind, text) }

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
@@ -59,9 +60,5 @@ func (b *bench) setSlow(slow bool) {
 func (b *bench) state() (desks map[string]desk, slow bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	desks = make(map[string]desk, len(b.desks))
-	for name, d := range b.desks {
-		desks[name] = d
-	}
-	return desks, b.slow
+	return maps.Clone(b.desks), b.slow
 }

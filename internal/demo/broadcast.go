@@ -132,7 +132,7 @@ func (r *reporter) notes(f Frame, read reading) {
 		r.state = read.state
 	}
 	if n := f.Counts.Redelivered - r.redelivered; n > 0 {
-		a.note("monitoring", fmt.Sprintf("%s messages were delivered again", number(n)))
+		a.note("monitoring", number(n)+" messages were delivered again")
 		r.redelivered = f.Counts.Redelivered
 	}
 	for _, fault := range f.Faults[min(r.faults, len(f.Faults)):] {

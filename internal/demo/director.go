@@ -93,19 +93,13 @@ func (a *act) breakMonitoring(ctx context.Context, o page.Order) (kind, text str
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	want := a.faults
-	switch {
-	case o.Do == page.ActionGap:
+	kind = map[bool]string{true: "trouble", false: "control"}[o.On]
+	if o.Do == page.ActionGap {
 		want.gap = o.On
-		text = "a gap in Monitoring: no new samples"
-	default:
+		text = map[bool]string{true: "a gap in Monitoring: no new samples", false: "the gap in Monitoring is over"}[o.On]
+	} else {
 		want.region = o.On
-		text = "the region " + otherRegion + " is missing from Monitoring, and with it every total"
-	}
-	kind = "trouble"
-	if !o.On {
-		kind, text = "control", map[page.Action]string{
-			page.ActionGap: "the gap in Monitoring is over", page.ActionRegion: "the region " + otherRegion + " is back in Monitoring",
-		}[o.Do]
+		text = "the region " + otherRegion + map[bool]string{true: " is missing from Monitoring, and with it every total", false: " is back in Monitoring"}[o.On]
 	}
 	if err := a.stage.setFaults(ctx, want); err != nil {
 		return "", "", err

@@ -132,6 +132,42 @@ func TestAWorkerThatDiesIsReportedAndReplaced(t *testing.T) {
 	})
 }
 
+func TestAKilledWorkerComesBackUnderItsNameAndIsNoFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew()
+		f := NewFleet(c.worker)
+		if _, err := f.Kill(""); err == nil || err.Error() != "any worker does not serve at the moment" {
+			t.Errorf("killing nobody: %v", err)
+		}
+		f.Scale(t.Context(), 3)
+		time.Sleep(2 * time.Second)
+		for _, tt := range []struct{ name, want string }{{"worker-2", "worker-2"}, {"", "worker-3"}} {
+			if got, err := f.Kill(tt.name); got != tt.want || err != nil {
+				t.Errorf("killed %q, %v; want %q", got, err, tt.want)
+			}
+		}
+		time.Sleep(2500 * time.Millisecond) // The crew drains even when it is killed.
+		if _, err := f.Kill("worker-2"); err == nil {
+			t.Error("it was killed twice")
+		}
+		want := []Member{{Name: "worker-1", Address: "127.0.0.1:11"}, {Name: "worker-2"}, {Name: "worker-3"}}
+		if diff := cmp.Diff(want, f.Members()); diff != "" {
+			t.Error(diff)
+		}
+		time.Sleep(restartPause + 2*time.Second)
+		expectReplicas(t, f, Replicas{Wanted: 3, Serving: 3})
+		f.Scale(t.Context(), 2)
+		synctest.Wait()
+		if m := f.Members(); len(m) != 3 || !m[2].Draining || m[2].Name != "worker-3" {
+			t.Errorf("members %+v", m)
+		}
+		f.Stop(t.Context())
+		if len(f.Faults()) != 0 {
+			t.Errorf("faults %v", f.Faults())
+		}
+	})
+}
+
 func TestAWorkerThatCannotStartIsTriedOncePerPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := NewFleet(func(name string) runner {

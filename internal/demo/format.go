@@ -82,23 +82,27 @@ func speed(p Pace) string {
 	return fmt.Sprintf("%g times as fast", float64(p))
 }
 
-// explain puts the autoscaler's reason into words.
-func explain(r hpa.Reason) string {
-	words := map[hpa.Reason]string{
+// words are the autoscaler's reason, empty where there are none for it.
+func words(r hpa.Reason) string {
+	return map[hpa.Reason]string{
 		hpa.ReasonMetricError:     "nothing to scale on, replicas stay",
 		hpa.ReasonWithinTolerance: "near enough to the target",
-		hpa.ReasonMetric:          "as the backlog asks",
+		hpa.ReasonMetric:          "as the metric asks",
 		hpa.ReasonUpStabilized:    "waiting before scaling up",
 		hpa.ReasonDownStabilized:  "more were wanted in the last 5 minutes",
 		hpa.ReasonScaleUpLimit:    "no faster rise is allowed",
 		hpa.ReasonScaleDownLimit:  "20 % a minute, no faster",
 		hpa.ReasonTooManyReplicas: "at the maximum",
 		hpa.ReasonTooFewReplicas:  "at the minimum",
-	}
+	}[r]
+}
+
+// explain is the autoscaler's reason and what it means.
+func explain(r hpa.Reason) string {
 	if r == "" {
 		return "has not looked yet"
 	}
-	if text := words[r]; text != "" {
+	if text := words(r); text != "" {
 		return string(r) + ": " + text
 	}
 	return string(r)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -23,6 +22,16 @@ func TestOptions(t *testing.T) {
 		{"", defaultPace, nil},
 		{"--fast", fastPace, nil},
 		{"--real-time --work-time=20ms", realPace, nil},
+		{"--policy=desired --stay --page=[::1]:8088 --open", defaultPace, nil},
+		{"--policy=both --page=", defaultPace, nil},
+		{"--policy=cpu", 0, []string{`--policy "cpu": is no policy; give backlog, desired or both`}},
+		{"--policy=both --stay", 0, []string{"--stay"}},
+		{"--page= --open", 0, []string{"--open"}},
+		{"--page=0.0.0.0:8088", 0, []string{"--page \"0.0.0.0:8088\": is not a port of this machine alone; give 127.0.0.1:0"}},
+		{"--page=:8088", 0, []string{"--page"}},
+		{"--page=127.0.0.1", 0, []string{"--page"}},
+		{"--page=127.0.0.1:http", 0, []string{"--page"}},
+		{"--page=example.org:80", 0, []string{"--page"}},
 		{"--fast --real-time", 0, []string{"--fast: excludes --real-time"}},
 		{"--work-time=0s", 0, []string{"--work-time \"0s\": is out of range; give 1ms to 10s"}},
 		{"--work-time=1h --fast --real-time", 0, []string{"--fast", "--work-time"}},
@@ -62,7 +71,8 @@ func TestAMissingProgramIsNamedWithTheCure(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "worker"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o := Options{BinDir: dir, WorkTime: time.Second}
+	o := DefaultOptions()
+	o.BinDir = dir
 	_, err := New(o, nil)
 	if _, ok := errors.AsType[*config.Error](err); !ok {
 		t.Fatalf("got %v", err)

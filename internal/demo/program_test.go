@@ -88,6 +88,22 @@ func TestTheWaysInWhichAProgramEnds(t *testing.T) {
 	}
 }
 
+func TestAProgramThatIsKilledOnPurposeIsGoneAtOnceAndNoFault(t *testing.T) {
+	c, err := startChild(t.Context(), "worker-1", acting("deaf").run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := pidOf(t, c)
+	c.kill()
+	<-c.done
+	if c.err != nil {
+		t.Errorf("got %v", c.err)
+	}
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("the process is still there: %v", err)
+	}
+}
+
 func TestWaitingForAProgramEndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var silent runner = func(ctx context.Context, _ func(string)) error {

@@ -66,6 +66,41 @@ func TestWhatIsNotAPushIsRefused(t *testing.T) {
 	}
 }
 
+func TestTheTargetKnowsWhatEachWorkerBrings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, b := NewLedger(), newBench(50*time.Millisecond)
+		mux := http.NewServeMux()
+		mux.Handle("POST /offers/{worker}", target(l, b))
+		bring := func(ctx context.Context, worker string) {
+			answer := httptest.NewRecorder()
+			mux.ServeHTTP(answer, httptest.NewRequestWithContext(ctx, http.MethodPost, "/offers/"+worker, strings.NewReader(pushed)))
+		}
+		killed, kill := context.WithCancel(t.Context())
+		go bring(killed, "worker-1")
+		time.Sleep(40 * time.Millisecond)
+		b.setSlow(true)
+		go bring(t.Context(), "worker-2") // The same message, because the first attempt will come to nothing.
+		synctest.Wait()
+		want := map[string]desk{"worker-1": {inFlight: 1}, "worker-2": {inFlight: 1}}
+		if got, slow := b.state(); !slow || cmp.Diff(want, got, cmp.AllowUnexported(desk{})) != "" {
+			t.Errorf("desks %+v, slow %t", got, slow)
+		}
+		kill()
+		time.Sleep(slowness*50*time.Millisecond - time.Millisecond)
+		if got, _ := b.state(); got["worker-1"].inFlight != 0 || got["worker-2"].inFlight != 1 {
+			t.Errorf("desks %+v", got)
+		}
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		if got, _ := b.state(); got["worker-1"] != (desk{}) || got["worker-2"] != (desk{done: 1}) {
+			t.Errorf("desks %+v", got)
+		}
+		if c := l.Counts(); c.Redelivered != 1 || c.Handled != 1 || c.Duplicated != 0 {
+			t.Errorf("counts %+v", c)
+		}
+	})
+}
+
 func FuzzTarget(f *testing.F) {
 	f.Add([]byte(pushed))
 	f.Add([]byte(`{"message":{"messageId":"1"}}`))

@@ -34,10 +34,11 @@ export function path(values, from, to, x, y, step = false) {
   return d;
 }
 
-// niceTop is the least of 1, 2, 5, 10, ... that value does not exceed.
-export function niceTop(value) {
+// niceTop is the least of 1, 2, 5, 10, ... that value does not exceed; even: of 4, 10, 20, 40, whose halves are whole.
+export function niceTop(value, even = false) {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));
-  return [1, 2, 5, 10].map((n) => n * power).find((top) => top >= value * 0.999);
+  const steps = even ? [1, 2, 4, 10] : [1, 2, 5, 10];
+  return steps.map((n) => n * power).find((top) => top >= value * 0.999);
 }
 
 const left = 52;
@@ -46,7 +47,7 @@ const top = 8;
 const bottom = 18;
 
 export class Chart {
-  // spec: title, format, least (the least top of the axis), log, series: [{name, label, color, step, faint, held}].
+  // spec: title, format, least (the least top of the axis), log, even (whole numbers), series: [{name, label, color, step, weight, held}].
   constructor(spec) {
     this.spec = spec;
     this.plot = svg("svg", { class: "plot", role: "img" });
@@ -119,7 +120,7 @@ export class Chart {
       const y = (value) => floor - (Math.log10(Math.max(value, ticks[0]) / ticks[0]) / decades) * room;
       return { y, ticks: ticks.slice(0, high + 1) };
     }
-    const high = niceTop(Math.max(most, this.spec.least));
+    const high = niceTop(Math.max(most, this.spec.least), this.spec.even);
     return { y: (value) => floor - (Math.min(value, high) / high) * room, ticks: [0, high / 2, high] };
   }
 
@@ -138,7 +139,7 @@ export class Chart {
 }
 
 function classOf(series, kind = "") {
-  return ["series", series.color, series.faint ? "faint" : "", kind].filter(Boolean).join(" ");
+  return ["series", series.color, series.weight, kind].filter(Boolean).join(" ");
 }
 
 // split gives the parts of a series that are drawn apart: what is held is dashed, where the series has a column for it.

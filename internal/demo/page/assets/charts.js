@@ -20,11 +20,11 @@ const specs = [
     ],
   },
   {
-    title: "Replicas", unit: "pods", format: format.replicas, tick: format.count, time: format.clock, least: 5,
+    title: "Replicas", unit: "pods", format: format.replicas, tick: format.count, time: format.clock, least: 4, even: true,
     series: [
-      { name: "wanted", label: "desired", color: "blue", step: true },
+      { name: "wanted", label: "desired", color: "blue", step: true, weight: "bold" },
       { name: "serving", label: "current", color: "green", step: true },
-      { name: "asked", label: "Spillway’s law asks", color: "violet", faint: true },
+      { name: "asked", label: "Spillway’s law asks", color: "violet", weight: "faint" },
     ],
   },
   {
