@@ -18,7 +18,7 @@ import (
 // order is the components in the order in which an overlay lists them. Those that patch what others bring come after them.
 func order() []string {
 	return []string{
-		"flow", "sidecar-app", "exporter-sidecar", "google-credentials", "service-monitor", "scrape-annotations", "pod-monitoring",
+		"flow", "sidecar-app", "handler-work", "exporter-sidecar", "google-credentials", "service-monitor", "scrape-annotations", "pod-monitoring",
 		"hpa-backlog", "hpa-backlog-stackdriver", "hpa-backlog-and-cpu", "hpa-backlog-and-http-rate", "hpa-desired-replicas", "hpa-cpu", "hpa-http-rate",
 		"keda-scaledobject", "exporter-kube", "external-metrics", "prometheus-adapter", "network-policy",
 	}

@@ -77,7 +77,7 @@ func TestGoogleIdentity(t *testing.T) {
 	t.Run("gke: Workload Identity", func(t *testing.T) {
 		const annotation = "iam.gke.io/gcp-service-account"
 		accounts := objects(t, tree(t), "gke").accounts
-		for name, want := range map[string]string{"worker": "WORKER@PROJECT.iam.gserviceaccount.com", "backlog-exporter": "EXPORTER@PROJECT.iam.gserviceaccount.com"} {
+		for name, want := range map[string]string{"worker": "spillway-worker@PROJECT.iam.gserviceaccount.com", "backlog-exporter": "spillway-exporter@PROJECT.iam.gserviceaccount.com"} {
 			if got := accounts[name].Annotations[annotation]; got != want {
 				t.Errorf("%s is %q, want %q", name, got, want)
 			}

@@ -252,3 +252,23 @@ func sidecar(t *testing.T, pod corev1.PodSpec, name string) corev1.Container {
 	}
 	return pod.InitContainers[i]
 }
+
+// The comment of components/handler-work: 32 at a time, 50 ms each.
+func TestHandlerWork(t *testing.T) {
+	for _, overlay := range singles() {
+		files := tree(t)
+		choose(t, files, overlay, "flow", "handler-work")
+		worker := objects(t, files, overlay).deployment(t, "worker").Spec.Template.Spec.Containers[0]
+		atOnce, err := strconv.Atoi(flagOf(t, worker, "concurrency"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		each, err := time.ParseDuration(flagOf(t, worker, "work-duration"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rate := float64(atOnce) / each.Seconds(); rate != 640 || flagOf(t, worker, "handler") != "work" {
+			t.Errorf("%s: a pod takes %v messages a second, want 640", overlay, rate)
+		}
+	}
+}
