@@ -53,8 +53,8 @@ func BacklogSidecar() Overlay {
 // Stackdriver is deploy/gke's autoscaler answered by the exporter itself.
 func Stackdriver() Overlay {
 	return Overlay{Name: "stackdriver-15", Shipped: "gke-external-metrics", Factor: 15, ByHand: append(flow("gke/flow.yaml"),
-		Edit{"gke/flow.yaml", "WORKER@PROJECT.", "worker@" + Project + "."},
-		Edit{"gke/flow.yaml", "EXPORTER@PROJECT.", "exporter@" + Project + "."})}
+		Edit{"gke/flow.yaml", "spillway-worker@PROJECT.", "worker@" + Project + "."},
+		Edit{"gke/flow.yaml", "spillway-exporter@PROJECT.", "exporter@" + Project + "."})}
 }
 
 // HTTPRate scales on requests.
