@@ -21,6 +21,6 @@ func newCommand() *cobra.Command {
 		Short: "Try out Pub/Sub consumers that scale by their backlog",
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newDemo(), newDoctor(), newEmulator(), newLoad(), newTune(), newVersion())
+	root.AddCommand(newDemo(), newDoctor(), newEmulator(), newLoad(), newReplay(), newTune(), newVersion())
 	return root
 }

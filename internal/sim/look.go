@@ -62,7 +62,7 @@ func (w *world) tick(pods []nowcast.Pod) {
 	r := w.state.Tick(w.Policy.Law, in)
 	w.value, w.level = r.Desired, r.Backlog
 	if w.Watch != nil {
-		w.Watch(w.now, r, w.backlog())
+		w.Watch(w.now, &in, r, w.backlog())
 	}
 	if w.level.State != backlog.Absent {
 		w.result.guess(w.level.Value, w.monitor.newest.backlog, w.backlog())

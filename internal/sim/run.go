@@ -86,6 +86,9 @@ func newWorld(s Setup) (*world, error) {
 	if first := math.Ceil(1.05 * s.Trace.Arrived[0] / s.PodRate); first > float64(w.replicas) {
 		w.replicas = int32(min(first, float64(s.Policy.Spec.MaxReplicas)))
 	}
+	if s.Replicas > 0 {
+		w.replicas = s.Replicas
+	}
 	w.resize(0)
 	for i := range w.pods {
 		w.pods[i].ready = true

@@ -45,6 +45,8 @@ type Setup struct {
 	// PodRate is what a pod settles; PodStart how long until a new one is ready; Handler how long a message takes.
 	PodRate, Handler float64
 	PodStart         int
+	// Replicas is how many pods there are at the start, ready; 0 for as many as the first arrivals need.
+	Replicas int32
 	// FullCPU is the share of its processor that a saturated pod uses: 1 is CPU-bound, 0.4 waits for others most of the time.
 	FullCPU float64
 
@@ -65,8 +67,8 @@ type Setup struct {
 	SLO float64
 	// Keep records a timeline, a point every Keep seconds; 0 for none.
 	Keep int
-	// Watch is called with what the law said at a second and the backlog that was true then; nil for nobody.
-	Watch func(second int, r nowcast.Result, truth float64)
+	// Watch is called with what the law was given and said at a second, and the backlog that was true then; nil for nobody. The pods are only lent.
+	Watch func(second int, in *nowcast.Input, r nowcast.Result, truth float64)
 }
 
 // DefaultSetup is what the figures are measured with: pods of 200/s that start in 30 s, samples 180 s late, scrapes every 5 s, all noise on.
@@ -92,6 +94,7 @@ func (s *Setup) Validate() error {
 	bound("pod rate", s.PodRate, 1e-3, 1e9)
 	bound("handler seconds", s.Handler, 1e-6, 3600)
 	bound("pod start", float64(s.PodStart), 0, 3600)
+	bound("replicas at the start", float64(s.Replicas), 0, 1e5)
 	bound("processor at saturation", s.FullCPU, 0, 1)
 	bound("Monitoring's delay", float64(s.Delay), 0, 3600)
 	bound("phase of samples", float64(s.SamplePhase), 0, float64(sampleSeconds-1))

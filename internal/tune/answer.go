@@ -25,6 +25,10 @@ type Answer struct {
 	// Peak is the highest rate that lasts a minute, in messages a second, and Max how many pods there may be.
 	Peak float64
 	Max  int
+	// Verdict takes the recommendation's place; empty for the recommendation.
+	Verdict string
+	// Noted is what else the reader must know.
+	Noted []string
 }
 
 func (a *Answer) desired() Played { return a.Played[len(a.Played)-1] }
@@ -57,11 +61,11 @@ func (a *Answer) Given() string {
 
 // notes are what the reader must know of the input.
 func (a *Answer) notes() []string {
-	var notes []string
+	notes := slices.Clone(a.Noted)
 	if a.Present != nil && len(a.Present.Left) > 0 {
 		notes = append(notes, "Left out of your autoscaler: "+strings.Join(a.Present.Left, ", ")+"; with several metrics the largest proposal counts.")
 	}
-	if need := int(ceil(a.Peak / a.Laws.Capacity)); need > a.Max {
+	if need := int(ceil(a.Peak / a.Laws.Capacity)); a.Peak > 1.03*float64(a.Max)*a.Laws.Capacity { // beyond noise
 		notes = append(notes, fmt.Sprintf("The peak needs %d pods and there may be %d: no autoscaler keeps up with it. --max %d would do.", need, a.Max, need))
 	}
 	return notes
@@ -109,6 +113,9 @@ func table(list []Played) string {
 
 // Recommendation is one sentence, and a second one where a present target is refused.
 func (a *Answer) Recommendation() string {
+	if a.Verdict != "" {
+		return a.Verdict
+	}
 	d := a.desired()
 	text := fmt.Sprintf("Recommended: scale on desired replicas, %d to %d pods: %s.", max(1, d.Policy.Spec.MinReplicas), d.Policy.Spec.MaxReplicas, a.sum(d))
 	i := slices.IndexFunc(a.Played, func(p Played) bool { return p.Target > 0 && !p.Present })

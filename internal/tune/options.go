@@ -119,11 +119,15 @@ func (o *Options) validate(missing bool) error {
 	o.validateCapacity(&errs, missing)
 	o.validateTrace(&errs, missing)
 	o.validateRest(&errs)
+	o.validateBounds(&errs)
+	return errs.Err()
+}
+
+func (o *Options) validateBounds(errs *config.Errors) {
 	errs.Check(o.Seeds >= 1 && o.Seeds <= 60, "--seeds", o.Seeds, "is out of range", "give 1 to 60")
 	errs.Check(o.Min >= 0, "--min", o.Min, "is negative", "give at least 1")
 	errs.Check(o.Max >= 0 && o.Max <= 10_000, "--max", o.Max, "is out of range", "give 1 to 10000")
 	errs.Check(o.Max == 0 || o.Max >= o.Min, "--max", o.Max, fmt.Sprintf("is below --min %d", o.Min), "")
-	return errs.Err()
 }
 
 func (o *Options) validateCapacity(errs *config.Errors, missing bool) {

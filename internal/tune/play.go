@@ -30,6 +30,8 @@ type flow struct {
 	scrape  int // seconds between scrapes of the workers
 	seeds   int
 	keep    int
+	// replicas are the pods at the start; 0 for as many as are needed.
+	replicas int32
 }
 
 // timelinePoints is about how many points a plot is made of; a burst of five minutes in a day is 70 of them.
@@ -40,7 +42,7 @@ func (f *flow) setup(p sim.Policy, seed int) sim.Setup {
 	s := sim.DefaultSetup(f.trace, p, uint64(seed)) //nolint:gosec // small and not negative
 	s.PodRate, s.PodStart, s.Delay, s.SLO = f.laws.Capacity, int(math.Ceil(f.laws.StartUp)), int(f.laws.Delay), f.laws.SLO
 	s.Handler = max(s.Handler, 1/s.PodRate) // A pod has one slot at least.
-	s.FullCPU, s.Scrape = f.fullCPU, f.scrape
+	s.FullCPU, s.Scrape, s.Replicas = f.fullCPU, f.scrape, f.replicas
 	return s
 }
 

@@ -85,8 +85,8 @@ func report(a *Answer, yaml string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// styles are those of lines: what there is, the best of its kind, Monitoring alone, ours.
-const styles = 4
+// styles are how many there are; the last one is ours.
+const styles = 5
 
 // class is the style of a policy's line, everywhere in the report. The last of n has the last style, whatever is missing before it.
 func class(i, n int) string { return fmt.Sprintf("s%d", max(0, i+styles-n)) }
