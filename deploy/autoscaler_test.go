@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"spillway/internal/backlog"
 	"spillway/internal/hpa"
 )
 
@@ -19,6 +20,16 @@ const (
 	stackdriverExporter = "stackdriver_pubsub_subscription_pubsub_googleapis_com_subscription_num_undelivered_messages"
 	stackdriverAdapter  = "pubsub.googleapis.com|subscription|num_undelivered_messages"
 )
+
+// The names above are what existing autoscalers say; these are what the exporter answers to.
+func TestMetricNamesAreThoseOfTheExporter(t *testing.T) {
+	if got := backlog.NumUndeliveredMessages.Stackdriver(); got != stackdriverExporter {
+		t.Errorf("the exporter serves %s, the manifests ask for %s", got, stackdriverExporter)
+	}
+	if got := backlog.NumUndeliveredMessages.Adapter(); got != stackdriverAdapter {
+		t.Errorf("the exporter answers to %s, the manifests ask for %s", got, stackdriverAdapter)
+	}
+}
 
 // autoscalers are the components of which an overlay takes one, and what their autoscaler reads.
 func autoscalers() map[string][]autoscalingv2.MetricSpec {
