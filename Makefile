@@ -63,7 +63,7 @@ test: ## Run every test, with -race where there is a C compiler.
 	$(GO) test -json $(RACE) ./... | $(GO) run ./internal/testenv/summary
 
 .PHONY: check
-check: verify-mod verify-fmt lint vet test verify-goldens verify-metrics interop check-ship bench-once ## Run everything that CI runs.
+check: verify-mod verify-fmt lint vet test verify-goldens verify-metrics verify-rules interop check-ship bench-once ## Run everything that CI runs.
 	@echo 'check: everything holds'
 
 .PHONY: lint
@@ -104,6 +104,16 @@ verify-goldens: ## Fail if a golden file is not what the code does now.
 .PHONY: verify-metrics
 verify-metrics: $(PROMTOOL) ## Hold the golden scrapes against Prometheus' rules.
 	@tools/check-metrics $(PROMTOOL) $(GOLDEN_SCRAPES)
+
+.PHONY: update-rules
+update-rules: ## Write the PrometheusRule component anew from deploy/rules.
+	@tools/prometheus-rule deploy/rules/spillway.rules.yaml >deploy/components/prometheus-rule/prometheus-rule.yaml
+
+.PHONY: verify-rules
+verify-rules: $(PROMTOOL) ## Check the alerts and run their unit tests with promtool; rules and dashboards name series that exist.
+	$(PROMTOOL) check rules --lint-fatal --lint=all deploy/rules/*.rules.yaml
+	$(PROMTOOL) test rules deploy/rules/tests/*.yaml
+	cd tools/promtool && $(GO) test ./...
 
 .PHONY: bench
 bench: ## Run the benchmarks.

@@ -20,7 +20,7 @@ func order() []string {
 	return []string{
 		"flow", "sidecar-app", "handler-work", "exporter-sidecar", "google-credentials", "service-monitor", "scrape-annotations", "pod-monitoring",
 		"hpa-backlog", "hpa-backlog-stackdriver", "hpa-backlog-and-cpu", "hpa-backlog-and-http-rate", "hpa-desired-replicas", "hpa-cpu", "hpa-http-rate",
-		"keda-scaledobject", "exporter-kube", "external-metrics", "prometheus-adapter", "network-policy",
+		"keda-scaledobject", "exporter-kube", "external-metrics", "prometheus-adapter", "network-policy", "prometheus-rule", "grafana-dashboard",
 	}
 }
 

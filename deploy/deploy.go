@@ -6,7 +6,7 @@ import (
 	"io/fs"
 )
 
-//go:embed base components generic gke gke-external-metrics namespace
+//go:embed base components dashboards generic gke gke-external-metrics namespace
 var manifests embed.FS
 
 // Manifests is the tree of kustomizations as it was when the program was built; "gke", "gke-external-metrics", "generic" and "generic/mess"

@@ -74,6 +74,12 @@ type scaledObject struct {
 	} `json:"spec"`
 }
 
+type prometheusRule struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+	Spec              ruleFile `json:"spec"`
+}
+
 // decodeForeign decodes what is not Kubernetes' own, and reports whether it is such.
 func decodeForeign(manifest []byte) (any, bool, error) {
 	var meta metav1.TypeMeta
@@ -83,6 +89,7 @@ func decodeForeign(manifest []byte) (any, bool, error) {
 	object := map[metav1.TypeMeta]any{
 		{APIVersion: "apiregistration.k8s.io/v1", Kind: "APIService"}:       &apiService{},
 		{APIVersion: "monitoring.coreos.com/v1", Kind: "ServiceMonitor"}:    &serviceMonitor{},
+		{APIVersion: "monitoring.coreos.com/v1", Kind: "PrometheusRule"}:    &prometheusRule{},
 		{APIVersion: "monitoring.googleapis.com/v1", Kind: "PodMonitoring"}: &podMonitoring{},
 		{APIVersion: "keda.sh/v1alpha1", Kind: "ScaledObject"}:              &scaledObject{},
 	}[meta]

@@ -96,6 +96,7 @@ type rendered struct {
 	serviceMonitors     []*serviceMonitor
 	podMonitorings      []*podMonitoring
 	scaledObjects       []*scaledObject
+	prometheusRules     []*prometheusRule
 	metadata            []metadata
 }
 
@@ -192,6 +193,8 @@ func (r *rendered) addForeign(object any) {
 		r.podMonitorings = append(r.podMonitorings, o)
 	case *scaledObject:
 		r.scaledObjects = append(r.scaledObjects, o)
+	case *prometheusRule:
+		r.prometheusRules = append(r.prometheusRules, o)
 	}
 }
 
