@@ -15,8 +15,9 @@ import (
 // ErrMissing says that there is no Chromium on this machine.
 var ErrMissing = errors.New("no chromium, chromium-browser or google-chrome is in PATH; on Debian: apt-get install chromium")
 
-// Open starts a browser and returns the context of its only tab. End ends the browser and removes its profile.
-func Open(ctx context.Context) (tab context.Context, end func(), err error) {
+// Open starts a browser and returns the context of its only tab. proxy, unless it is empty, is the URL of a proxy for every
+// request, those to this machine too. End ends the browser and removes its profile.
+func Open(ctx context.Context, proxy string) (tab context.Context, end func(), err error) {
 	path, err := find()
 	if err != nil {
 		return nil, nil, err
@@ -30,6 +31,9 @@ func Open(ctx context.Context) (tab context.Context, end func(), err error) {
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"),
 		chromedp.Flag("hide-scrollbars", true),
 	)
+	if proxy != "" {
+		opts = append(opts, chromedp.Flag("proxy-server", proxy), chromedp.Flag("proxy-bypass-list", "<-loopback>"))
+	}
 	allocator, endAllocator := chromedp.NewExecAllocator(ctx, opts...)
 	tab, endTab := chromedp.NewContext(allocator)
 	end = func() {
@@ -76,7 +80,8 @@ func Show(tab context.Context, url, condition string) error {
 
 // Wait waits until a JavaScript expression is true, for at most as long as the tab's context lives.
 func Wait(tab context.Context, condition string) error {
-	if _, err := chromedp.Run(tab, chromedp.Poll[bool](condition)); err != nil {
+	safe := "(() => { try { return Boolean(" + condition + "); } catch { return false; } })()" // What is not there yet is no error.
+	if _, err := chromedp.Run(tab, chromedp.Poll[bool](safe, chromedp.WithPollingTimeout(0))); err != nil {
 		return fmt.Errorf("waiting for %s: %w", condition, err)
 	}
 	return nil

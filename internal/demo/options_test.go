@@ -101,8 +101,8 @@ func TestTheProgramsTimesScaleWithThePace(t *testing.T) {
 			},
 		},
 		{
-			workerProgram("bin/worker", "worker-1", f, "127.0.0.1:1", "http://127.0.0.1:2/offers"),
-			[]string{"--target=http://127.0.0.1:2/offers", "--drain-limit=15s"},
+			workerProgram("bin/worker", "worker-1", f, 12, "127.0.0.1:1", "http://127.0.0.1:2/offers"),
+			[]string{"--target=http://127.0.0.1:2/offers", "--drain-limit=15s", "--lease-extension=10s"},
 		},
 	}
 	for _, tt := range tests {

@@ -13,6 +13,9 @@ const (
 	pollInterval = time.Minute
 	freshFor     = 4 * time.Minute
 	holdFor      = 5 * time.Minute
+	// leaseExtension is how long a killed worker holds its messages back; the service grants at least leastLease.
+	leaseExtension = time.Minute
+	leastLease     = 10 * time.Second
 )
 
 // The regions that messages are stored in; the other one can be missing.
@@ -64,12 +67,12 @@ func exporterProgram(path string, f flow, pace Pace, emulator string) program {
 	)}
 }
 
-func workerProgram(path, name string, f flow, emulator, target string) program {
+func workerProgram(path, name string, f flow, pace Pace, emulator, target string) program {
 	return program{
 		name: name, path: path, patience: patience, env: []string{load.EmulatorVariable + "=" + emulator},
 		args: anyPort(
 			"--subscription="+f.subscription.String(), "--target="+target, "--concurrency="+strconv.Itoa(concurrency),
-			"--drain-limit="+drainLimit.String(),
+			"--drain-limit="+drainLimit.String(), "--lease-extension="+max(leastLease, pace.Wall(leaseExtension)).String(),
 		),
 	}
 }

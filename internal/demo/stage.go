@@ -72,7 +72,7 @@ func (s *stage) start(ctx context.Context, b binaries, pace Pace) error {
 	s.wiring = newWiring(emulator)
 	s.fleet = NewFleet(func(name string) runner {
 		return s.wiring.wire(name, func(emulator string) runner {
-			return workerProgram(b.worker, name, s.flow, emulator, s.target+"/"+name).run
+			return workerProgram(b.worker, name, s.flow, pace, emulator, s.target+"/"+name).run
 		})
 	})
 	s.onClose(func() error { s.fleet.Stop(ctx); return nil })
