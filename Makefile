@@ -23,8 +23,8 @@ SHIP = $(GO) -C tools/ship run .
 # Go turns cgo off where there is no C compiler, and -race needs cgo.
 RACE = $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
-# The modules inside this one that import it, so that their dependencies are not its own.
-NESTED := bench interop examples/mess tools/ship
+# The modules inside this one, so that their dependencies are not its own.
+NESTED := bench browser interop examples/mess tools/ship
 
 # Tools are built once for each set of pinned versions and each Go release.
 TOOLS = $(BIN)/tools/$(firstword $(shell { $(GO) env GOVERSION; cat tools/go.sum tools/promtool/go.sum; } | cksum))
@@ -123,6 +123,14 @@ bench: ## Run the benchmarks.
 interop: ## Hold the worker against endpoints in other languages and frameworks, and test the example.
 	cd interop && $(GO) test -count=1 ./...
 	cd examples/mess && $(GO) test $(RACE) ./...
+
+.PHONY: browser
+browser: ## Use the demo's page in headless Chromium, in about 80 seconds; needs chromium.
+	cd browser && SPILLWAY_REQUIRE_BROWSER=1 $(GO) test -count=1 ./...
+
+.PHONY: screenshots
+screenshots: build ## Take the documents' pictures, from real shows, in about 3 minutes; needs chromium.
+	cd browser && $(GO) run ./screenshots -program=../$(BIN)/spillway
 
 .PHONY: bench-once
 bench-once: ## Run every benchmark once, to see that it runs.

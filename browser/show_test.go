@@ -277,7 +277,6 @@ func TestTheShowInABrowser(t *testing.T) {
 			t.Errorf("exit code %d\n%s\nthe page: %s", code, said, summary)
 		}
 	})
-
 }
 
 // tooWide lists what is wider than the screen, but for what scrolls by itself.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -55,7 +54,7 @@ type demo struct {
 // startDemo starts a show and waits for the address of its page.
 func startDemo(t *testing.T, args ...string) *demo {
 	t.Helper()
-	d := &demo{cmd: exec.Command(filepath.Join(bin, "spillway"), append([]string{"demo"}, args...)...), rest: make(chan string, 1)} //nolint:gosec,noctx // The test's own program; the cleanup ends it.
+	d := &demo{cmd: exec.Command(filepath.Join(bin, "spillway"), append([]string{"demo"}, args...)...), rest: make(chan string, 1)} //nolint:noctx // The test's own program; the cleanup ends it.
 	out, err := d.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +110,7 @@ type road struct {
 func newRoad(t *testing.T, page string) *road {
 	t.Helper()
 	r := &road{}
-	forward := &httputil.ReverseProxy{Rewrite: func(*httputil.ProxyRequest) {}, FlushInterval: -1, ErrorLog: log.New(io.Discard, "", 0)}
+	forward := &httputil.ReverseProxy{Rewrite: func(*httputil.ProxyRequest) {}, FlushInterval: -1, ErrorHandler: broken}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if r.closed.Load() || !strings.Contains(page, "//"+req.Host+"/") { // A browser's own requests to its maker end here.
 			http.Error(w, "there is no road", http.StatusBadGateway)
@@ -121,6 +120,11 @@ func newRoad(t *testing.T, page string) *road {
 	}))
 	t.Cleanup(func() { r.CloseClientConnections(); r.Close() })
 	return r
+}
+
+// broken answers for a page that is not there.
+func broken(w http.ResponseWriter, _ *http.Request, err error) {
+	http.Error(w, err.Error(), http.StatusBadGateway)
 }
 
 // set closes the road, which breaks what is under way, or opens it.

@@ -212,7 +212,7 @@ func TestWorkerServesHealthStateAndMetrics(t *testing.T) {
 	eventually(t, "the worker is ready", func() bool { status, _ := get(t, url+"/readyz", ""); return status == http.StatusOK })
 	tests := []struct{ path, accept, want string }{
 		{"/", "", "projects/shop/subscriptions/offers\n"},
-		{"/", "text/html,*/*", "<h1>projects/shop/subscriptions/offers</h1>"},
+		{"/", "text/html,*/*", "<h2>projects/shop/subscriptions/offers</h2>"},
 		{"/health", "", "handlers: ok"},
 		{"/healthz", "", "handlers: ok"},
 		{"/livez", "", "handlers: ok"},

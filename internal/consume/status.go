@@ -8,14 +8,20 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"spillway/internal/webstyle"
 )
 
 // page is the state of the worker for a person's eyes.
 const page = `<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>worker</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem}td{padding-right:2rem}h1{font-size:1.3rem}</style>
-{{range .}}<h1>{{.Subscription}}</h1><table>{{range .Rows}}<tr><td>{{.Name}}</td><td>{{.Value}}</td></tr>{{end}}</table>
-{{end}}<p><a href="/readyz">readiness</a> · <a href="/livez">liveness</a> · <a href="/metrics">metrics</a></p></html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Spillway worker</title>
+<style>{{.Style}}</style></head>
+<body><h1>Spillway worker</h1>
+<p class="soft"><a href="/readyz">readiness</a> · <a href="/livez">liveness</a> · <a href="/metrics">metrics</a></p>
+{{range .Flows}}<section class="card"><h2>{{.Subscription}}</h2><div class="wide"><table><tbody>
+{{range .Rows}}<tr><th scope="row">{{.Name}}</th><td{{if eq .Value "ok"}} class="good"{{end}}>{{.Value}}</td></tr>
+{{end}}</tbody></table></div></section>
+{{end}}</body></html>
 `
 
 type flowState struct {
@@ -32,7 +38,8 @@ func (a *App) status() http.Handler {
 		states := a.states()
 		if strings.Contains(r.Header.Get("Accept"), "text/html") {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			_ = html.Execute(w, states)
+			w.Header().Set("Content-Security-Policy", webstyle.Policy())
+			_ = html.Execute(w, map[string]any{"Style": template.CSS(webstyle.CSS), "Flows": states}) //nolint:gosec // Our own stylesheet.
 			return
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
