@@ -43,6 +43,11 @@ func (a *Ask) Matches(series labels.Set) bool {
 	return true
 }
 
+// Conditions reports whether the selector says anything about a plain key.
+func (a *Ask) Conditions(key string) bool {
+	return slices.ContainsFunc(a.conditions, func(r labels.Requirement) bool { return r.Key() == key })
+}
+
 // Named returns the values that the selector allows for a plain key with =, == or in, and whether it does.
 func (a *Ask) Named(key string) ([]string, bool) {
 	var values []string

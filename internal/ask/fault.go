@@ -9,6 +9,8 @@ const (
 	NoSubscription  Reason = "NoSubscription"
 	BadSelector     Reason = "BadSelector"
 	BadSubscription Reason = "BadSubscription"
+	// BadAnnotation is a setting of the autoscaler itself that cannot be one.
+	BadAnnotation Reason = "BadAnnotation"
 
 	SubscriptionNotFound Reason = "SubscriptionNotFound"
 	PermissionDenied     Reason = "PermissionDenied"

@@ -27,6 +27,12 @@ const (
 	ReasonFailing Reason = "poll_failing"
 	// ReasonForbidden means that Cloud Monitoring may not be read: waiting does not help, a permission does.
 	ReasonForbidden Reason = "permission_denied"
+	// ReasonUnmeasured means that an estimate lacks something that has not been measured yet, such as what one pod can settle.
+	ReasonUnmeasured Reason = "unmeasured"
+	// ReasonFailingTarget means that the workers' target fails, so that more of them would not help and the last value stays.
+	ReasonFailingTarget Reason = "target_failing"
+	// ReasonBehind means that a backlog is never worked off with the pods that there are.
+	ReasonBehind Reason = "not_keeping_up"
 )
 
 // Label is a name and a value.
@@ -51,6 +57,9 @@ type Answer struct {
 	Rate float64
 	// Series are those that are not absent, in the order of their labels.
 	Series []Series
+	// Variants are the same number by the settings of others: of one autoscaler each, which the labels name. They are in no total, and
+	// the absent ones are among them.
+	Variants []Series
 	// Reason says why Total is not fresh, and Why says it in plain words with the cure.
 	Reason Reason
 	Why    string

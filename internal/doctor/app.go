@@ -77,7 +77,7 @@ func New(opts Options, out, status io.Writer) (*App, error) {
 	}
 	return &App{
 		opts: opts, out: out, live: newLive(status), now: time.Now, http: &http.Client{Timeout: opts.Timeout},
-		book: ask.NewBook(append(backlog.Definitions(), backlog.Definition{Metric: backlog.Backlog})),
+		book: ask.NewBook(backlog.Answerable()),
 	}, nil
 }
 

@@ -48,9 +48,12 @@ func (c *Current) Subscriptions() []backlog.Subscription {
 	return subs
 }
 
-// Metrics returns those that are read for every subscription, in order, and backlog.Backlog.
+// Metrics returns those that are read for every subscription, in order, backlog.Backlog, and those that are made here.
 func (c *Current) Metrics() []backlog.Metric {
 	metrics := []backlog.Metric{backlog.Backlog}
+	for _, d := range backlog.Estimates() {
+		metrics = append(metrics, d.Metric)
+	}
 	for _, d := range c.load().metrics {
 		if !d.Metric.OfTopic() {
 			metrics = append(metrics, d.Metric)
@@ -62,6 +65,9 @@ func (c *Current) Metrics() []backlog.Metric {
 // Answer says what is known about one metric of one subscription at now.
 func (c *Current) Answer(sub backlog.Subscription, m backlog.Metric, now time.Time) backlog.Answer {
 	b := c.load()
+	if m.Estimated() {
+		return b.estimate(sub, m, now)
+	}
 	if m == backlog.Backlog {
 		m = b.backlog
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog" //nolint:depguard // the toolkit wants one, and gets one that says nothing
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,10 +19,14 @@ import (
 	"spillway/internal/backlog"
 	"spillway/internal/cloudmon"
 	"spillway/internal/config"
+	"spillway/internal/fleet"
 	"spillway/internal/httpserver"
 	"spillway/internal/lifecycle"
 	"spillway/internal/roster"
 )
+
+// minScrapeInterval keeps compressed time from asking workers all the time.
+const minScrapeInterval = 50 * time.Millisecond
 
 // The bounds of stopping. A poll ends with its context.
 const (
@@ -39,6 +44,8 @@ type App struct {
 	poller  *poller
 	figures *metrics
 	cluster *cluster
+
+	estimator *estimator
 }
 
 // New listens and puts the parts together; the options must be valid. Nothing runs before Run.
@@ -75,9 +82,11 @@ func (a *App) assemble(defs []backlog.Definition, reg *prometheus.Registry) (err
 		return err
 	}
 	a.figures = newMetrics(reg)
+	a.estimator = a.newEstimator(defs, current, reg)
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	router := httpserver.NewRouter(reg)
 	router.Handle(http.MethodGet, "/{$}", "/", page(current, time.Now))
+	router.Handle(http.MethodGet, "/explain", "/explain", explain(current))
 	router.HandleUncounted("/metrics", scrape(current, reg, time.Now, a.log))
 	router.HandleUncounted("/livez", httpserver.Health(health.live()))
 	router.HandleUncounted("/healthz", httpserver.Health(health.live()))
@@ -93,6 +102,24 @@ func (a *App) assemble(defs []backlog.Definition, reg *prometheus.Registry) (err
 	return nil
 }
 
+// newEstimator puts together who works on the subscriptions and what is made of it.
+func (a *App) newEstimator(defs []backlog.Definition, current *Current, reg prometheus.Registerer) *estimator {
+	log := a.log.Named("estimate")
+	speed := a.opts.speed()
+	period := max(time.Duration(float64(a.opts.Workers.Interval)/speed), minScrapeInterval)
+	e := &estimator{
+		current: current, wants: a.wants, law: a.opts.Law, clock: clock{origin: time.Now().Truncate(time.Millisecond), speed: speed},
+		period: period, patience: 4 * period, fresh: a.opts.limits().Fresh, all: a.opts.Workers.All, log: log,
+		acks:  slices.ContainsFunc(defs, func(d backlog.Definition) bool { return d.Metric == backlog.AckMessageCount }),
+		fleet: fleet.New(fleet.Options{Period: period, Timeout: min(a.opts.Workers.Timeout, period*9/10)}, reg, log.Named("fleet")),
+		teams: []func() []team{a.opts.namedWorkers(a.wants, log).teams},
+	}
+	if a.cluster.watcher != nil {
+		e.teams = append(e.teams, a.opts.scaledWorkers(a.cluster.watcher.Targets, log).teams)
+	}
+	return e
+}
+
 // Addr returns the host:port that it listens at.
 func (a *App) Addr() string { return a.ln.Addr().String() }
 
@@ -104,11 +131,15 @@ func (a *App) Run(ctx context.Context) error {
 		_ = errors.Join(a.ln.Close(), a.cluster.close()) // nothing was served on them
 		return a.explain(ctx, err)
 	}
+	if err := a.estimator.begin(a.opts.Workers.Record, int64(a.opts.Workers.RecordLimit)<<20); err != nil {
+		return errors.Join(err, a.ln.Close(), a.cluster.close(), samples.Close(), list.Close())
+	}
 	a.poller.source, a.poller.lister = &monitoring{client: samples, figures: a.figures}, &subscriptions{client: list}
 	group := lifecycle.New(a.log)
 	group.Add("http", httpDrain+time.Second, a.serve)
 	a.cluster.add(group)
 	group.Add("poll", pollStop, a.poller.run)
+	group.Add("estimate", pollStop, a.estimator.run)
 	for _, project := range a.opts.Discover {
 		d := &discovery{
 			lister: a.poller.lister, project: project, include: a.opts.Include, exclude: a.opts.Exclude,

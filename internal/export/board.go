@@ -15,6 +15,8 @@ type board struct {
 	metrics  []backlog.Definition // read for every subscription, in the order of the options
 	backlog  backlog.Metric       // what backlog.Backlog stands for
 	sections []*section           // in the order of their projects
+	// estimates are what is believed beyond Monitoring's samples, in order.
+	estimates []*estimated
 }
 
 // section is one project.
@@ -24,6 +26,7 @@ type section struct {
 	ids      []string
 	wants    map[string]want
 	columns  []*column
+	backlog  backlog.Metric
 	complete time.Time // when the last poll began that was answered in full; zero before the first
 	roster   listing
 }

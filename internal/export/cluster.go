@@ -53,7 +53,7 @@ type joiner struct {
 func join(opts Options, current *Current, wants *Wants, reg prometheus.Registerer, log *zap.Logger) (*cluster, error) {
 	j := &joiner{
 		opts: opts, current: current, wants: wants, reg: reg, log: log,
-		book: ask.NewBook(append(backlog.Definitions(), backlog.Definition{Metric: backlog.Backlog, Unit: "1"})),
+		book: ask.NewBook(backlog.Answerable()),
 	}
 	c := &cluster{}
 	var err error
@@ -83,9 +83,19 @@ func (j *joiner) watcher() (*kube.Watcher, error) {
 		return nil, fmt.Errorf("--kube: %w; give --kubeconfig outside a cluster", err)
 	}
 	return kube.NewWatcher(client, scales, kube.Options{
-		Namespaces: j.opts.Cluster.Namespaces, Book: j.book, Project: j.opts.project(), Whole: j.discovered,
+		Namespaces: j.opts.Cluster.Namespaces, Book: j.book, Project: j.opts.project(), Whole: j.discovered, Check: j.checkSettings,
 		Wants: func(wants []backlog.Want) { j.wants.Put("kube", wants) }, Board: j.current, Now: time.Now,
 	}, j.reg, j.log.Named("kube")), nil
+}
+
+// checkSettings says what is wrong with an autoscaler's annotations.
+func (j *joiner) checkSettings(annotations map[string]string) []kube.SettingFault {
+	_, faults := j.opts.Law.with(annotations)
+	told := make([]kube.SettingFault, len(faults))
+	for i, f := range faults {
+		told[i] = kube.SettingFault{Key: f.key, Message: f.message}
+	}
+	return told
 }
 
 // discovered reports whether every subscription of a project is going to be watched.

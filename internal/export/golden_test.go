@@ -15,8 +15,10 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"go.uber.org/zap"
 
 	"spillway/internal/backlog"
+	"spillway/internal/fleet"
 	"spillway/internal/httpserver"
 	"spillway/internal/testenv"
 )
@@ -49,8 +51,36 @@ func fixture(t *testing.T) (*Current, *prometheus.Registry) {
 	figures.answered(backlog.NumUndeliveredMessages, "shop", 2, 1)
 	figures.polled("depot", 1, 4, time.Time{})
 	figures.polled("depot", 4, 4, time.Time{})
+	fleet.New(fleet.Options{Period: time.Second}, reg, zap.NewNop())
+	current.change(func(b *board) *board {
+		next := *b
+		next.estimates = believed()
+		return &next
+	})
 	httpserver.NewRouter(reg).Handle(http.MethodGet, "/{$}", "/", http.NotFoundHandler())
 	return current, reg
+}
+
+// believed are estimates of offers, of which one autoscaler has settings of its own, and of orders, of which nothing is known.
+func believed() []*estimated {
+	limits := backlog.Limits{Fresh: 20 * time.Second, Hold: 4 * time.Minute}
+	known := func(value float64, age time.Duration) estimate {
+		return estimate{seen: backlog.See(backlog.Sample{Value: value, At: noon.Add(-age)}, noon), limits: limits}
+	}
+	not := estimate{reason: backlog.ReasonUnmeasured, why: "it has not been measured"}
+	all := []*estimated{
+		{sub: offers, staffed: true, expected: 3, scraped: 2, values: []estimate{
+			known(38123.5, time.Second), known(601.25, time.Second), known(200, time.Second), known(6.33, time.Minute), {reason: backlog.ReasonBehind, why: "too few"},
+		}},
+		{sub: offers, namespace: "web", autoscaler: "offers", staffed: true, expected: 3, scraped: 2, values: []estimate{
+			known(38123.5, time.Second), known(601.25, time.Second), known(200, time.Second), known(9.5, time.Second), known(19, time.Second),
+		}},
+		{sub: orders, values: []estimate{not, not, not, not, not}},
+	}
+	for _, e := range all {
+		e.name()
+	}
+	return all
 }
 
 // fill answers two polls, the second at noon.
@@ -164,7 +194,7 @@ func TestEverySeriesIsDocumented(t *testing.T) {
 // repeated reports whether a series is what every metric has; the page says it once, for num_undelivered_messages. Topics'
 // metrics are named there as an example.
 func repeated(name string) bool {
-	for _, d := range backlog.Definitions() {
+	for _, d := range append(backlog.Definitions(), backlog.Estimates()...) {
 		n := namesOf(d, false)
 		if d.Metric != backlog.NumUndeliveredMessages && slices.Contains([]string{n.stackdriver, n.age, n.state}, name) {
 			return true

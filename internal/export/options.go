@@ -47,6 +47,9 @@ type Options struct {
 	IdleAsZero bool
 	// Cluster is how autoscalers and their cluster meet the exporter.
 	Cluster ClusterOptions
+	// Workers is who works on the subscriptions, Law how many of them a backlog is worth.
+	Workers WorkerOptions
+	Law     LawOptions
 	Logging logging.Options
 }
 
@@ -61,7 +64,7 @@ func DefaultOptions() Options {
 		},
 		BacklogMetric: globalBacklog,
 		PollInterval:  time.Minute, FreshFor: 4 * time.Minute, Hold: 5 * time.Minute,
-		Cluster: defaultClusterOptions(), Logging: logging.DefaultOptions(),
+		Cluster: defaultClusterOptions(), Workers: defaultWorkerOptions(), Law: defaultLawOptions(), Logging: logging.DefaultOptions(),
 	}
 }
 
@@ -88,6 +91,8 @@ func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.Hold, "hold-for", o.Hold, "another name of --hold")
 	_ = fs.MarkHidden("hold-for") // it was registered just now
 	fs.BoolVar(&o.IdleAsZero, "idle-as-zero", o.IdleAsZero, "report 0 for a subscription that exists and has had no sample for an hour")
+	o.Workers.registerFlags(fs)
+	o.Law.registerFlags(fs)
 	o.Cluster.registerFlags(fs)
 	o.Logging.RegisterFlags(fs)
 }
@@ -107,6 +112,9 @@ func (o *Options) due() time.Duration {
 func (o *Options) scale(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * float64(o.due()) / float64(normal))
 }
+
+// speed is how many times as fast as life a local server runs; never slower.
+func (o *Options) speed() float64 { return max(1, float64(normal)/float64(o.due())) }
 
 // visible is how long after its instant a sample of the backlog may be invisible.
 const visible = 2 * time.Minute

@@ -23,7 +23,7 @@ func page(current *Current, now func() time.Time) http.Handler {
 
 // write lists every reading at now. A connection that breaks meanwhile is the reader's affair.
 func (b *board) write(out io.Writer, now time.Time) {
-	fmt.Fprintf(out, "backlog-exporter. Series: /metrics. Health: /livez, /readyz. The backlog is %s.\n", b.backlog.Name())
+	fmt.Fprintf(out, "backlog-exporter. Series: /metrics. Estimates explained: /explain?subscription=NAME. Health: /livez, /readyz. The backlog is %s.\n", b.backlog.Name())
 	if len(b.sections) == 0 {
 		fmt.Fprintln(out, "\nNo subscription is watched.")
 	}

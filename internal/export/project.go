@@ -201,7 +201,7 @@ func (p *project) publish(defs []backlog.Definition, wants map[string]want) {
 func (p *project) section(defs []backlog.Definition, wants map[string]want) *section {
 	s := &section{
 		project: p.id, label: string(appendLabel(nil, "project_id", p.id)), ids: slices.Sorted(maps.Keys(wants)), wants: wants,
-		roster: p.roster, complete: p.complete,
+		roster: p.roster, complete: p.complete, backlog: p.backlog,
 	}
 	for _, d := range defs {
 		s.columns = append(s.columns, p.histories[d.Metric].column(p.id, p.roster, p.idleAsZero))

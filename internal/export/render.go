@@ -45,6 +45,7 @@ func (b *board) render(e *exposition, now time.Time) {
 		b.renderValues(e, d, now)
 		b.renderStates(e, d, now)
 	}
+	b.renderEstimates(e, now)
 	e.flush()
 }
 

@@ -35,6 +35,8 @@ func (o *Options) Validate() error {
 	checkEndpoint(&errs, "--pubsub-endpoint", o.PubsubEndpoint)
 	o.checkWebConfig(&errs)
 	o.checkTimes(&errs)
+	o.Workers.validate(&errs, o.Project)
+	o.Law.validate(&errs)
 	o.Cluster.validate(&errs)
 	o.Logging.Validate(&errs)
 	return errs.Err()
@@ -110,8 +112,8 @@ func (o *Options) checkTimes(errs *config.Errors) {
 
 // parseSubscriptions returns the subscriptions in order and once each, and adds every fault to errs.
 func (o *Options) parseSubscriptions(errs *config.Errors) []backlog.Subscription {
-	if len(o.Subscriptions)+len(o.Discover) == 0 && !o.Cluster.asksLater() {
-		errs.Add("--subscription", "", "is required", "give projects/P/subscriptions/S at least once, or --discover PROJECT, or --kube in a cluster")
+	if len(o.Subscriptions)+len(o.Discover)+len(o.Workers.Workers) == 0 && o.Workers.File == "" && !o.Cluster.asksLater() {
+		errs.Add("--subscription", "", "is required", "give projects/P/subscriptions/S at least once, or --discover PROJECT, or --worker, or --kube in a cluster")
 	}
 	subs := make([]backlog.Subscription, 0, len(o.Subscriptions))
 	for _, name := range o.Subscriptions {

@@ -40,6 +40,28 @@ func (w *Wants) said(source string) bool {
 	return ever
 }
 
+// estimatesSource is who asks for what estimates are made of.
+const estimatesSource = "estimates"
+
+// estimated returns the subscriptions of which somebody wants an estimate, or every one that somebody else wants, in order.
+func (w *Wants) estimated(every bool) []backlog.Subscription {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var subs []backlog.Subscription
+	for source, wants := range w.sources {
+		if source == estimatesSource {
+			continue
+		}
+		for _, one := range wants {
+			if every || slices.ContainsFunc(one.Metrics, backlog.Metric.Estimated) {
+				subs = append(subs, one.Subscription)
+			}
+		}
+	}
+	slices.SortFunc(subs, backlog.Subscription.Compare)
+	return slices.Compact(subs)
+}
+
 // want is what one subscription is watched for, by all that ask for it.
 type want struct {
 	metrics []backlog.Metric // beyond those of every subscription; in order and once each

@@ -76,7 +76,7 @@ func BenchmarkProvider(b *testing.B) {
 	sel := selector(b, "resource.labels.subscription_id=offers-42,resource.labels.project_id=shop")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := p.items(strings.Clone(adapterName), sel); err != nil {
+		if _, err := p.items("web", strings.Clone(adapterName), sel); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -64,15 +64,15 @@ func newProvider(source Source, m *metrics) *Provider {
 // among them; autoscalers do not look here.
 func (p *Provider) ListAllExternalMetrics() []provider.ExternalMetricInfo { return p.listed }
 
-// GetExternalMetric returns an item for every series that the selector matches; the autoscaler adds them up. Namespaces
-// do not matter: who may ask in which one has been decided before.
+// GetExternalMetric returns an item for every series that the selector matches; the autoscaler adds them up. Who may ask in which
+// namespace has been decided before; where an autoscaler of that namespace has settings of its own, what it asks for is by these.
 func (p *Provider) GetExternalMetric(ctx context.Context, namespace string, selector labels.Selector, info provider.ExternalMetricInfo) (*external_metrics.ExternalMetricValueList, error) {
 	if p.source.Delegate != nil && !p.source.Book.Ours(info.Metric) {
 		list, err := p.source.Delegate.List(ctx, namespace, info.Metric, selector)
 		p.metrics.answered(outcomeOf(err, outcomeDelegated))
 		return list, err
 	}
-	items, err := p.items(info.Metric, selector)
+	items, err := p.items(namespace, info.Metric, selector)
 	p.metrics.answered(outcomeOf(err, outcomeValue))
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (p *Provider) GetExternalMetric(ctx context.Context, namespace string, sele
 	return &external_metrics.ExternalMetricValueList{Items: items}, nil
 }
 
-func (p *Provider) items(name string, selector labels.Selector) ([]external_metrics.ExternalMetricValue, error) {
+func (p *Provider) items(namespace, name string, selector labels.Selector) ([]external_metrics.ExternalMetricValue, error) {
 	a, err := p.source.Book.Parse(name, selector, p.source.Project)
 	if err != nil {
 		return nil, refused(err)
@@ -95,6 +95,9 @@ func (p *Provider) items(name string, selector labels.Selector) ([]external_metr
 	var items []external_metrics.ExternalMetricValue
 	for _, sub := range subs {
 		answer := p.source.Board.Answer(sub, a.Metric.Metric, now)
+		if err := choose(a, namespace, sub, &answer); err != nil {
+			return nil, err
+		}
 		if items, err = appendItems(items, a, sub, &answer); err != nil {
 			return nil, err
 		}

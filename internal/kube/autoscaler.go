@@ -3,6 +3,8 @@ package kube
 import (
 	"errors"
 	"slices"
+	"strings"
+	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,6 +32,8 @@ type autoscaler struct {
 	scaled          Scaled
 	min, max        int32
 	current         int32 // replicas at the controller's last look
+	window          time.Duration
+	settings        map[string]string
 	asks            []*ask.Ask
 	faults          []fault
 }
@@ -47,14 +51,29 @@ type reader struct {
 	book    *ask.Book
 	project string
 	whole   func(project string) bool
+	check   func(settings map[string]string) []SettingFault
 }
+
+// settingPrefix begins the annotations by which an autoscaler sets its own law.
+const settingPrefix = "spillway/"
+
+// SettingFault is what is wrong with an annotation of an autoscaler.
+type SettingFault struct {
+	// Key is the annotation's name behind spillway/.
+	Key string
+	// Message is a sentence for people, with the cure.
+	Message string
+}
+
+// defaultWindow is an autoscaler's that names none.
+const defaultWindow = 5 * time.Minute
 
 // read returns nil for an autoscaler that asks for nothing of ours.
 func (r *reader) read(hpa *autoscalingv2.HorizontalPodAutoscaler) *autoscaler {
 	a := &autoscaler{
 		Autoscaler: Autoscaler{hpa.Namespace, hpa.Name}, uid: hpa.UID, resourceVersion: hpa.ResourceVersion,
 		scaled: Scaled{APIVersion: hpa.Spec.ScaleTargetRef.APIVersion, Kind: hpa.Spec.ScaleTargetRef.Kind, Name: hpa.Spec.ScaleTargetRef.Name},
-		min:    1, max: hpa.Spec.MaxReplicas, current: hpa.Status.CurrentReplicas,
+		min:    1, max: hpa.Spec.MaxReplicas, current: hpa.Status.CurrentReplicas, window: defaultWindow,
 	}
 	if hpa.Spec.MinReplicas != nil {
 		a.min = *hpa.Spec.MinReplicas
@@ -74,7 +93,29 @@ func (r *reader) read(hpa *autoscalingv2.HorizontalPodAutoscaler) *autoscaler {
 	if len(a.asks)+len(a.faults) == 0 {
 		return nil
 	}
+	r.set(a, hpa)
 	return a
+}
+
+// set takes in what the autoscaler says about itself.
+func (r *reader) set(a *autoscaler, hpa *autoscalingv2.HorizontalPodAutoscaler) {
+	if b := hpa.Spec.Behavior; b != nil && b.ScaleDown != nil && b.ScaleDown.StabilizationWindowSeconds != nil {
+		a.window = time.Duration(*b.ScaleDown.StabilizationWindowSeconds) * time.Second
+	}
+	for key, value := range hpa.Annotations {
+		if name, ours := strings.CutPrefix(key, settingPrefix); ours {
+			if a.settings == nil {
+				a.settings = map[string]string{}
+			}
+			a.settings[name] = value
+		}
+	}
+	if r.check == nil || a.settings == nil {
+		return
+	}
+	for _, f := range r.check(a.settings) {
+		a.faults = append(a.faults, fault{ask.BadAnnotation, settingPrefix + f.Key, f.Message})
+	}
 }
 
 func (r *reader) parse(metric autoscalingv2.MetricIdentifier) (*ask.Ask, *fault) {

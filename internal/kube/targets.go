@@ -239,7 +239,10 @@ func (t *targets) list() []Target {
 		if len(a.asks) == 0 {
 			continue
 		}
-		target := Target{Autoscaler: a.Autoscaler, Scaled: a.scaled, Subscriptions: a.subscriptions(), Min: a.min, Max: a.max, Current: a.current}
+		target := Target{
+			Autoscaler: a.Autoscaler, Scaled: a.scaled, Subscriptions: a.subscriptions(), Min: a.min, Max: a.max, Current: a.current,
+			Window: a.window, Settings: a.settings,
+		}
 		target.Pods, target.Err = t.pods(place{a.Namespace, a.scaled})
 		list = append(list, target)
 	}

@@ -40,7 +40,7 @@ func TestTargets(t *testing.T) {
 		}
 		want := Target{
 			Autoscaler: Autoscaler{"web", "offers"}, Scaled: Scaled{"apps/v1", "Deployment", "offers"},
-			Subscriptions: []backlog.Subscription{offers}, Min: 1, Max: 20,
+			Subscriptions: []backlog.Subscription{offers}, Min: 1, Max: 20, Window: 5 * time.Minute,
 			Pods: []Pod{
 				{Name: "offers-1", Address: "10.0.0.1", Ready: true, Ports: map[string]int32{"http": 8080}},
 				{Name: "offers-2", Address: "10.0.0.2", Ports: map[string]int32{"http": 8080}},

@@ -44,6 +44,9 @@ type Options struct {
 	Project string
 	// Whole reports whether every subscription of a project is read; nil means of none.
 	Whole func(project string) bool
+	// Check says what is wrong with an autoscaler's annotations that begin with spillway/, by what follows; nil checks nothing. It is
+	// called from several goroutines.
+	Check func(settings map[string]string) []SettingFault
 	// Wants is told everything that the autoscalers want, whenever that changes; never twice at a time.
 	Wants func([]backlog.Want)
 	// Board says which of it does not exist or may not be read; nil says nothing.
@@ -76,7 +79,7 @@ type Watcher struct {
 func NewWatcher(client kubernetes.Interface, scales Scales, opts Options, reg prometheus.Registerer, log *zap.Logger) *Watcher {
 	m := newMetrics(reg)
 	return &Watcher{
-		opts: opts, client: client, reader: reader{opts.Book, opts.Project, opts.Whole},
+		opts: opts, client: client, reader: reader{opts.Book, opts.Project, opts.Whole, opts.Check},
 		teller: newTeller(client, m, opts.Now, log), targets: newTargets(client, scales, m, log),
 		metrics: m, log: log, changed: make(chan struct{}, 1), autoscalers: map[Autoscaler]*autoscaler{},
 	}

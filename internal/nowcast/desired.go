@@ -13,6 +13,9 @@ func (s *State) wanted(law Law, in *Input, f fleet, x *Explanation, at time.Time
 	x.Load = x.Waiting/law.Drain.Seconds() + law.Headroom*x.Arrivals
 	replicas := float64(max(0, in.Replicas))
 	switch {
+	case in.Replicas < 0 && ((x.Failing && !s.haveWanted) || (x.Capacity <= 0 && (x.Waiting > 0 || x.Arrivals > 0 || x.ArrivalsBy == ""))):
+		x.Unmeasured = true // Neither what a pod can do nor how many there are: one would be a guess.
+		return Estimate{}
 	case x.Failing:
 		x.Raw = replicas
 		if s.haveWanted {

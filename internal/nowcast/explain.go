@@ -102,6 +102,9 @@ func (x *Explanation) sayDesired(say func(string, ...any)) {
 	switch {
 	case x.Failing:
 		say("- The target is failing, and more pods would not help: the last value stays.")
+	case x.Unmeasured && x.Replicas < 0:
+		say("- How many pods there are is not known either, so nothing is said of how many are needed.")
+		return
 	case x.Unmeasured:
 		say("- So the replicas that there are, and at least one while there is work.")
 	default:
