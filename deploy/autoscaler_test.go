@@ -34,15 +34,15 @@ func TestMetricNamesAreThoseOfTheExporter(t *testing.T) {
 // autoscalers are the components of which an overlay takes one, and what their autoscaler reads.
 func autoscalers() map[string][]autoscalingv2.MetricSpec {
 	both := map[string]string{"project_id": "PROJECT", "subscription_id": "SUBSCRIPTION"}
-	backlog := external(stackdriverExporter, both, "40000")
+	messages := external(stackdriverExporter, both, "40000")
 	return map[string][]autoscalingv2.MetricSpec{
-		"hpa-backlog":               {backlog},
+		"hpa-backlog":               {messages},
 		"hpa-backlog-stackdriver":   {external(stackdriverAdapter, map[string]string{"resource.labels.subscription_id": "SUBSCRIPTION"}, "40000")},
-		"hpa-desired-replicas":      {external("pubsub_subscription_desired_replicas", both, "1")},
+		"hpa-desired-replicas":      {external(backlog.DesiredReplicas.Short(), both, "1")},
 		"hpa-cpu":                   {cpu(50)},
 		"hpa-http-rate":             {requests("5")},
-		"hpa-backlog-and-cpu":       {backlog, cpu(50)},
-		"hpa-backlog-and-http-rate": {backlog, requests("5")},
+		"hpa-backlog-and-cpu":       {messages, cpu(50)},
+		"hpa-backlog-and-http-rate": {messages, requests("5")},
 	}
 }
 
@@ -304,7 +304,11 @@ func TestAdapterRules(t *testing.T) {
 				if rule.Resources.Namespaced == nil || *rule.Resources.Namespaced {
 					t.Error("the rule asks for the workers' namespace, which the exporter's series do not carry")
 				}
-				if want := "max by (project_id, subscription_id) (<<.Series>>{<<.LabelMatchers>>})"; rule.MetricsQuery != want {
+				own := ""
+				if m.External.Metric.Name == backlog.DesiredReplicas.Short() {
+					own = `horizontalpodautoscaler="",`
+				}
+				if want := "max by (project_id, subscription_id) (<<.Series>>{" + own + "<<.LabelMatchers>>})"; rule.MetricsQuery != want {
 					t.Errorf("query %s, want %s", rule.MetricsQuery, want)
 				}
 				for label := range m.External.Metric.Selector.MatchLabels {

@@ -79,6 +79,8 @@ func refused(a, b string) string {
 		return "exporter-sidecar-excludes-exporter-kube-and-external-metrics"
 	case pair("exporter-sidecar", "keda-scaledobject"):
 		return "exporter-sidecar-excludes-keda-scaledobject"
+	case pair("exporter-sidecar", "hpa-desired-replicas"):
+		return "exporter-sidecar-excludes-hpa-desired-replicas"
 	case pair("exporter-kube", "external-metrics"): // which includes it
 		return "exporter-sidecar-excludes-exporter-kube-and-external-metrics"
 	}
