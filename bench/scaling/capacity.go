@@ -12,6 +12,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"spillway/bench/run"
@@ -37,38 +38,61 @@ func loads() []load {
 const (
 	scrapePeriod = time.Second
 	calm         = 15 * time.Second // at half the rate
-	saturated    = 25 * time.Second
-	settling     = 5 * time.Second // of the saturated time before the truth is taken
+	saturated    = 75 * time.Second // the law believes what was reached after 60 s of it
+	settling     = 5 * time.Second  // of the saturated time before the truth is taken
 )
 
-// measureCapacity holds what is learned of a real worker's series against what the server's acks say it reaches.
+// learned is what came of one worker, in messages a second.
+type learned struct {
+	half, after, truth float64
+	halfBy, afterBy    string
+}
+
+// measureCapacity holds what is learned of real workers' series against what the server's acks say they reach. The workers run side by side, on one
+// core each.
 func (b *bench) measureCapacity(ctx context.Context) (err error) {
 	server, err := run.StartSpillway(ctx, b.programs+"/spillway")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
+	all := loads()
+	results, errs := make([]learned, len(all)), make([]error, len(all))
+	var workers sync.WaitGroup
+	for i, l := range all {
+		workers.Go(func() { results[i], errs[i] = b.learn(ctx, server, l) })
+	}
+	workers.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
 	most := 0.0
-	for _, l := range loads() {
-		off, err := b.oneCapacity(ctx, server, l)
-		if err != nil {
-			return fmt.Errorf("%s: %w", l.name, err)
-		}
-		most = max(most, off)
+	for i, r := range results {
+		off := func(v float64) float64 { return 100 * math.Abs(v-r.truth) / r.truth }
+		most = max(most, off(r.after))
+		b.add("capacity_error_percent_"+all[i].name, off(r.after), "%")
+		b.add("capacity_error_percent_"+all[i].name+"_at_half_load", off(r.half), "%")
+		fmt.Fprintf(b.out, "%s: %.1f/s by %s at half load, %.1f/s by %s when saturated, %.1f/s by the server\n",
+			all[i].name, r.half, r.halfBy, r.after, r.afterBy, r.truth)
 	}
 	b.add("capacity_error_percent", most, "%")
 	return nil
 }
 
-// oneCapacity returns by how many percent what is learned differs from the truth.
-func (b *bench) oneCapacity(ctx context.Context, server *run.Server, l load) (off float64, err error) {
+// learn watches one worker at half its load and then saturated.
+func (b *bench) learn(ctx context.Context, server *run.Server, l load) (out learned, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%s: %w", l.name, err)
+		}
+	}()
 	queue, err := run.NewQueue(ctx, server.Conn, strings.ReplaceAll(l.name, "_", "-"))
 	if err != nil {
-		return 0, err
+		return out, err
 	}
 	meter, stop, err := b.startWorker(ctx, server, queue, l)
 	if err != nil {
-		return 0, err
+		return out, err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	publisher, err := run.Start(ctx, run.Command{
@@ -76,32 +100,23 @@ func (b *bench) oneCapacity(ctx context.Context, server *run.Server, l load) (of
 		Args: []string{"load", "--topic=" + queue.Topic(), "--rate=" + strconv.Itoa(l.rate/2), "--for=" + calm.String()},
 	})
 	if err != nil {
-		return 0, err
+		return out, err
 	}
 	if err := meter.Watch(ctx, calm, scrapePeriod); err != nil {
-		return 0, errors.Join(err, publisher.Kill())
+		return out, errors.Join(err, publisher.Kill())
 	}
-	half, by, err := meter.Capacity()
+	out.half, out.halfBy, err = meter.Capacity()
 	if err := errors.Join(err, publisher.Stop()); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return 0, err
+		return out, err
 	}
 	if _, err := queue.Fill(ctx, (l.rate*2*int(saturated/time.Second)/run.Batch+1)*run.Batch); err != nil {
-		return 0, err
+		return out, err
 	}
-	truth, err := b.saturate(ctx, server, queue, meter)
-	if err != nil {
-		return 0, err
+	if out.truth, err = b.saturate(ctx, server, queue, meter); err != nil {
+		return out, err
 	}
-	learned, after, err := meter.Capacity()
-	if err != nil {
-		return 0, err
-	}
-	off = 100 * math.Abs(learned-truth) / truth
-	b.add("capacity_"+l.name+"_reached", truth, "1/s")
-	b.add("capacity_error_percent_"+l.name, off, "%")
-	b.add("capacity_error_percent_"+l.name+"_at_half_load", 100*math.Abs(half-truth)/truth, "%")
-	fmt.Fprintf(b.out, "%s: %.1f/s by %s at half load, %.1f/s by %s when saturated, %.1f/s by the server\n", l.name, half, by, learned, after, truth)
-	return off, nil
+	out.after, out.afterBy, err = meter.Capacity()
+	return out, err
 }
 
 // saturate watches the worker work a backlog off and returns the rate of acks that the server has seen.

@@ -10,7 +10,8 @@
 //	lambda   caught up: dN/dt over the last 60 s, or since it was caught up; else dN/dp over the last 60 s, or over the last few seconds of p
 //	         where the rate has changed; else what Monitoring says: (B2 - B1 + D(s1,s2)) / (s2 - s1)
 //	B        caught up: F; else max(F, anchor + lambda * (now - t) - D(t, now)), the anchor being the later of Monitoring's newest sample and
-//	         the last instant seen caught up
+//	         the last instant seen caught up; while first deliveries are younger than 10 s, the mean of that and of F + lambda * age, by how far
+//	         each may be off. Ages are what the pods' clocks make of them less what those made of none, learned while caught up
 //	mu       the nearest ceiling of one pod: slots, processor, what it reached while saturated
 //	desired  (W/T + h*lambda) / mu, rounded to 0.01
 package nowcast

@@ -21,17 +21,20 @@ type Explanation struct {
 	Sample, Before, Acks           backlog.Sample
 
 	// What was made of it. ArrivalsBy, From and CapacityBy are empty where nothing is known.
-	CaughtUp           bool
-	Arrivals           float64
-	ArrivalsBy         string
-	From               string
-	Anchor             backlog.Sample
-	Carried, Left      float64
-	Backlog, Waiting   float64
-	Ceilings           Ceilings
-	Capacity           float64
-	CapacityBy         string
-	Load, Raw, Desired float64
+	CaughtUp      bool
+	Arrivals      float64
+	ArrivalsBy    string
+	From          string
+	Anchor        backlog.Sample
+	Carried, Left float64
+	// Steady is the age without the noise of single scrapes, Near the arrivals since then and what is in flight, Weight how much of Near counts where
+	// it is held against what was carried, which Anchor has then.
+	Steady, Near, Weight float64
+	Backlog, Waiting     float64
+	Ceilings             Ceilings
+	Capacity             float64
+	CapacityBy           string
+	Load, Raw, Desired   float64
 
 	// Which guards had a say.
 	Failing, Unmeasured, Floored, Absent bool
@@ -84,6 +87,9 @@ func (x *Explanation) sayLevel(say func(string, ...any)) {
 	case x.Carried > 0:
 		say("- Backlog: %.0f = %.0f (%s) + %.1f/s * %.0f s - %.0f that left since, and at least what is in flight.",
 			x.Backlog, x.Anchor.Value, x.From, x.Arrivals, x.Carried, x.Left)
+	case x.From == FromBoth:
+		say("- Backlog: %.0f = %.0f %% of %.0f (%.0f in flight + %.1f/s * %.2f s of age without the noise of scrapes) and the rest of %.0f that was carried.",
+			x.Backlog, 100*x.Weight, x.Near, x.InFlight, x.Arrivals, x.Steady, x.Anchor.Value)
 	case x.From == FromFrontier:
 		say("- Backlog: %.0f = %.0f in flight + %.1f/s * %.1f s of age, because there is nothing to carry forward.",
 			x.Backlog, x.InFlight, x.Arrivals, x.Age)

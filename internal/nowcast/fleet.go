@@ -59,14 +59,25 @@ func (s *State) observe(law Law, in *Input) fleet {
 		}
 	}
 	f.delivering = len(ages)
-	if len(ages) > 0 {
-		slices.Sort(ages)
-		f.age = ages[len(ages)/2]
-	}
+	f.age = middle(ages)
 	f.inFlight = f.inFlight*f.scale() + others
 	s.learn(reached, elapsed)
 	s.bury()
 	return f
+}
+
+// middle is the mean of the middle half: as deaf to a few that are wrong as the median, and steadier.
+func middle(ages []float64) float64 {
+	if len(ages) == 0 {
+		return 0
+	}
+	slices.Sort(ages)
+	cut := (len(ages) - 1) / 4
+	sum := 0.0
+	for _, age := range ages[cut : len(ages)-cut] {
+		sum += age
+	}
+	return sum / float64(len(ages)-2*cut)
 }
 
 // add counts a ready pod that was scraped.
@@ -111,11 +122,31 @@ func (s *State) bury() {
 
 // age is how long the pod's latest first delivery had waited.
 func (c *counted) age() float64 {
+	age := c.waited()
+	if c.clocked >= clockSeen {
+		age -= c.clock
+	}
+	return max(0, age)
+}
+
+// waited is the age as the clocks have it, which may be below 0.
+func (c *counted) waited() float64 {
 	ref := c.scrape.At
 	if d := c.scrape.Delivery; !d.IsZero() && d.Before(ref) {
 		ref = d
 	}
-	return max(0, ref.Sub(c.scrape.Frontier).Seconds())
+	return ref.Sub(c.scrape.Frontier).Seconds()
+}
+
+// setClock learns what the clocks make of an age that is none: while everything is caught up and slots are free nothing waits, and what still seems
+// to is the pod's clock, the instant of its scrape and the way of a message. Messages must come often enough to tell that from their absence.
+func (c *counted) setClock() {
+	off := c.waited()
+	if c.full || c.scrape.Frontier.IsZero() || c.rate.delivered < 1/clockGap || math.Abs(off) > clockMost {
+		return
+	}
+	c.clocked++
+	c.clock += (off - c.clock) / float64(min(c.clocked, clockMemory))
 }
 
 // take adds a pod's scrape to what was counted, and reports whether it is one that counts now.
@@ -191,6 +222,9 @@ func (c *counted) follow(s *State, law Law, pod *Pod, dt float64, reached *quoti
 	}
 	c.full = pod.full()
 	c.scrape = *pod
+	if c.brought && !s.caughtSince.IsZero() {
+		c.setClock()
+	}
 }
 
 // total is what the fleet has counted by now. Each pod is carried from its scrape to now at its own rate; one that cannot be scraped is counted

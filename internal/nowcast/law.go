@@ -77,5 +77,14 @@ const (
 	saturation  = 60.0  // Pod seconds of it after which it tells a capacity.
 	slack       = 1.1   // By which handlers may seem to take more than there is, and
 	noise       = 5.0   // seconds of it that clocks may be off: a pod beyond both counts what cannot be.
+	clockGap    = 0.2   // Between messages, at the most, while a pod's clock is learned,
+	clockMost   = 5.0   // how far it may be off,
+	clockSeen   = 6     // scrapes after which it counts,
+	clockMemory = 60    // scrapes that it is the mean of,
+	clockOff    = 1.0   // and how far off one pod's age may be nevertheless.
+	shortAge    = 10.0  // To which arrivals since the frontier are asked for what waits,
+	steadyGain  = 0.2   // how much of a new age counts in the steady one,
+	within      = 3.0   // as long as it is within so many times its noise,
+	deadShare   = 0.6   // and how many times that is no age at all.
 	idleCPU     = 0.2   // Share of the processor below which acks say nothing about its cost.
 )

@@ -111,8 +111,26 @@ func TestBacklog(t *testing.T) {
 		r := newRig(t, 2)
 		r.pass(120, 100, 0)
 		r.sample(90000, time.Minute)
-		got := r.pass(10, 200, 5*time.Second)
+		got := r.pass(10, 200, 20*time.Second)
 		wantWay(t, got.Explanation.From, nowcast.FromClear)
+	})
+	t.Run("of a short backlog the frontier knows more than what was carried for minutes", func(t *testing.T) {
+		r := newRig(t, 8)
+		r.pass(240, 200, 5*time.Second) // 1600/s and 5 s of them wait.
+		r.sample(10000, 3*time.Minute)  // Carried for three minutes, a hundredth of the rate is 3000.
+		r.in.Before = backlog.Sample{}
+		got := r.pass(5, 200, 5*time.Second)
+		wantWay(t, got.Explanation.From, nowcast.FromBoth)
+		wantNear(t, "backlog", got.Backlog, 8*20+1600*5, 300)
+	})
+	t.Run("what clocks and rates cannot explain is Monitoring's to say", func(t *testing.T) {
+		r := newRig(t, 8)
+		r.pass(240, 200, 5*time.Second)
+		r.sample(500000, 3*time.Minute)
+		r.in.Before = backlog.Sample{}
+		got := r.pass(5, 200, 5*time.Second)
+		wantWay(t, got.Explanation.From, nowcast.FromMonitoring)
+		wantNear(t, "backlog", got.Backlog, 500000, 1000)
 	})
 	t.Run("without any anchor it is what arrived since the frontier", func(t *testing.T) {
 		r := newRig(t, 2)

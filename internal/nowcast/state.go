@@ -13,6 +13,7 @@ type State struct {
 	round       uint64
 
 	age         float64 // Of first deliveries; kept while none are made.
+	steady      float64 // The same without the noise of single scrapes; 0 while caught up.
 	caughtSince time.Time
 	clear       anchor // The last instant seen caught up.
 
@@ -51,6 +52,8 @@ type counted struct {
 	brought bool    // It delivered something in the last interval.
 	current bool    // Its scrape counts at this tick.
 	wanted  bool    // It is ready, so it should be scraped.
+	clock   float64 // By how much its ages are off, in seconds, learned while nothing waits.
+	clocked int     // Scrapes that it was learned of.
 	excess  float64 // Handler seconds beyond those that its slots have.
 	lies    bool    // They are too many to be true.
 	round   uint64
@@ -123,6 +126,6 @@ func (s *State) forget(now time.Time) {
 	s.began, s.history = now, s.history[:0]
 	s.index, s.pods, s.gone = map[string]*counted{}, nil, counts{}
 	s.caughtSince, s.clear = time.Time{}, anchor{}
-	s.age, s.calm, s.step = 0, 0, 0
+	s.age, s.steady, s.calm, s.step = 0, 0, 0, 0
 	s.floorUntil = time.Time{}
 }

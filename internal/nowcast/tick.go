@@ -13,6 +13,7 @@ const (
 	FromMonitoring = "Monitoring's sample"
 	FromClear      = "the last instant caught up"
 	FromFrontier   = "arrivals since the frontier"
+	FromBoth       = "arrivals since the frontier and what was carried"
 	FromSample     = "Monitoring's sample as it is"
 )
 
@@ -87,6 +88,7 @@ func (s *State) note(law Law, in *Input, f fleet, x *Explanation, elapsed float6
 func (s *State) level(in *Input, f fleet, x *Explanation) {
 	sample := known(in.Backlog, in.Now)
 	if x.CaughtUp {
+		s.steady = 0
 		x.From, x.Anchor, x.Backlog = FromCaughtUp, backlog.Sample{Value: f.inFlight, At: in.Now}, f.inFlight
 		return
 	}
@@ -108,11 +110,36 @@ func (s *State) level(in *Input, f fleet, x *Explanation) {
 		return
 	}
 	s.carry(in, f, x)
-	if x.ArrivalsBy != "" && f.delivering > 0 && x.Age < nearNow && f.blocked == 0 {
-		if near := f.inFlight + x.Arrivals*x.Age; near < x.Backlog && x.Backlog-near <= x.margin() { // Nothing waits for long, and clocks explain the rest.
-			x.From, x.Backlog, x.Carried, x.Left = FromFrontier, near, 0, 0
-		}
+	if (x.ArrivalsBy == ByFrontier || x.ArrivalsBy == ByDeliveries) && f.delivering > 0 && x.Age < shortAge && f.blocked == 0 {
+		s.weigh(f, x)
 	}
+}
+
+// weigh takes the mean of the carried backlog and of arrivals since the frontier, by how far each may be off, as long as clocks and rates can
+// explain the difference. What was carried for minutes is off by seconds of arrivals, the frontier of many pods by a tenth of one.
+func (s *State) weigh(f fleet, x *Explanation) {
+	noise := clockOff/math.Sqrt(float64(f.delivering)) + x.Age/20
+	x.Steady = s.steadyAge(x.Age, noise)
+	near, carried := f.inFlight+x.Arrivals*x.Steady, x.margin()
+	if math.Abs(near-x.Backlog) > carried {
+		return
+	}
+	off := x.Arrivals * noise
+	weight := carried * carried / max(1e-9, carried*carried+off*off)
+	x.Anchor.Value, x.Near, x.Weight = x.Backlog, near, weight
+	x.From, x.Backlog, x.Carried, x.Left = FromBoth, max(f.inFlight, near*weight+x.Backlog*(1-weight)), 0, 0
+}
+
+// steadyAge is the age without the noise of single scrapes. One that noise does not explain is taken as it is; what is left of a small one is less
+// than what clocks make of none.
+func (s *State) steadyAge(age, noise float64) float64 {
+	if off := age - s.steady; math.Abs(off) > within*noise {
+		s.steady = age
+	} else {
+		s.steady += steadyGain * off
+	}
+	dead := deadShare * noise
+	return s.steady * s.steady * s.steady / max(1e-9, s.steady*s.steady+dead*dead)
 }
 
 // carry takes the anchor to now.

@@ -16,9 +16,9 @@ func TestFigures(t *testing.T) {
 		rightSize       int
 		errors, ofLarge float64
 	}{
-		{trace: sim.NormalDay(), overFloor: 1.05, p99: 2, changes: 10, errors: 0.3, ofLarge: 3},
-		{trace: sim.BlackFriday(), overFloor: 1.08, p99: 5, changes: 40, errors: 0.3, ofLarge: 1},
-		{trace: sim.BlackFridayBurst(), overFloor: 1.08, p99: 15, changes: 40, rightSize: 60, errors: 0.5, ofLarge: 1},
+		{trace: sim.NormalDay(), overFloor: 1.05, p99: 2, changes: 10, errors: 0.3, ofLarge: 1},
+		{trace: sim.BlackFriday(), overFloor: 1.08, p99: 5, changes: 40, errors: 0.3, ofLarge: 0.3},
+		{trace: sim.BlackFridayBurst(), overFloor: 1.08, p99: 15, changes: 40, rightSize: 60, errors: 0.3, ofLarge: 1},
 		{trace: sim.Spike(), overFloor: 1.08, slo: 5, p99: 90, changes: 20, rightSize: 60, errors: 0.3, ofLarge: 1},
 		{trace: sim.Bulk(), overFloor: 1.12, slo: 10, p99: 480, changes: 25, rightSize: 60, errors: 0.3, ofLarge: 1},
 	}

@@ -76,7 +76,7 @@ func (w *world) sample(s taken) backlog.Sample {
 // scrape asks every pod, with the noise of the setup. What is lost leaves the scrape before.
 func (w *world) scrape() {
 	w.input = w.input[:0]
-	frontier := w.queue.frontier(w.now)
+	behind := w.queue.behind(w.now)
 	running, ready := int(math.Round(w.inFlight)), 0
 	for i := range w.pods {
 		p := &w.pods[i]
@@ -86,7 +86,7 @@ func (w *world) scrape() {
 			ready++
 		}
 		if w.Lost == 0 || w.rnd.Float64() >= w.Lost {
-			w.read(p, frontier, float64(share), w.Liar && i == 0)
+			w.read(p, behind, float64(share), w.Liar && i == 0)
 		}
 		p.seen.Name, p.seen.Ready = p.name, p.ready
 		p.seen.Started = w.instant(float64(p.started))
@@ -95,7 +95,7 @@ func (w *world) scrape() {
 }
 
 // read takes one pod's series; running is how many of its handlers are.
-func (w *world) read(p *pod, frontier, running float64, liar bool) {
+func (w *world) read(p *pod, behind, running float64, liar bool) {
 	now := float64(w.now)
 	slots := math.Max(1, math.Round(w.PodRate*w.Handler))
 	p.seen = nowcast.Pod{
@@ -117,7 +117,7 @@ func (w *world) read(p *pod, frontier, running float64, liar bool) {
 	} else if p.seen.InFlight >= slots {
 		p.seen.InFlight = slots - 1 // Nothing waits, so there is room.
 	}
-	age := (now - frontier) * (1 + w.Jitter*w.rnd.NormFloat64())
+	age := behind * (1 + w.Jitter*w.rnd.NormFloat64())
 	if w.Newest > 0 && w.rnd.Float64() < w.Newest {
 		age = 0
 	}

@@ -53,12 +53,12 @@ func (q *queue) take(i int, n float64) {
 	q.waiting -= n
 }
 
-// frontier is the instant of publishing of the oldest that is left: everything before it has been delivered.
-func (q *queue) frontier(t int) float64 {
+// behind is how old the oldest that is left is at the end of second t: everything published before it has been delivered.
+func (q *queue) behind(t int) float64 {
 	if q.waiting <= 0 {
-		return float64(t)
+		return 0
 	}
-	return math.Min(float64(t), float64(q.head)+q.taken/math.Max(1e-9, q.taken+q.arrived[q.head]))
+	return math.Max(0, float64(t+1-q.head)-q.taken/math.Max(1e-9, q.taken+q.arrived[q.head]))
 }
 
 // oldest is the age of the oldest that waits.

@@ -121,8 +121,8 @@ func TestMessagesArePutWhereTheyWerePublished(t *testing.T) {
 	}
 	total, _ := strconv.ParseFloat(strings.ReplaceAll(messages[1], ",", ""), 64)
 	most, _ := strconv.ParseFloat(strings.ReplaceAll(messages[2], ",", ""), 64)
-	if math.Abs(total-truth) > 0.01*truth || math.Abs(most-4000) > 400 {
-		t.Errorf("%.0f messages, at most %.0f/s; want %.0f within 1 %% and 4,000 within a tenth\n%s", total, most, truth, got)
+	if math.Abs(total-truth) > 0.01*truth || math.Abs(most-4000) > 600 {
+		t.Errorf("%.0f messages, at most %.0f/s; want %.0f within 1 %% and 4,000 within 600: ages are off by a twentieth\n%s", total, most, truth, got)
 	}
 	if _, _, oldest, slo := row(t, got, "played again: desired replicas, T = 60 s, h = 1.05"); slo > 1 || oldest > 90 {
 		t.Errorf("with 20 pods it would have been %.1f min over the SLO, the oldest message %.0f s old", slo, oldest)
