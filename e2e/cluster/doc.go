@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package cluster starts a real Kubernetes control plane on one machine, without Docker and as any user: etcd,
 // kube-apiserver, kube-controller-manager and kube-scheduler as processes, nodes that run Pods as local processes in
 // network namespaces of their own, and an address and a DNS name for every Service.

@@ -1,4 +1,8 @@
+//go:build linux
+
 package node
+
+import "strings"
 
 // Images says by an image's name which local program stands for it. A name without a tag and digest stands for every
 // one of them; the full name goes before it.
@@ -12,4 +16,17 @@ type Image struct {
 	// Machine lets the container see the machine's /usr, /bin, /lib, /lib64, /etc and /opt, as a program that is linked
 	// dynamically needs. Without it the container holds the program alone, as an image built from scratch does.
 	Machine bool
+}
+
+// find returns what stands for a name.
+func (i Images) find(name string) (Image, bool) {
+	if image, ok := i[name]; ok {
+		return image, true
+	}
+	name, _, _ = strings.Cut(name, "@")
+	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
+		name = name[:colon]
+	}
+	image, ok := i[name]
+	return image, ok
 }

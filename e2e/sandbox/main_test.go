@@ -1,0 +1,19 @@
+//go:build linux
+
+package sandbox_test
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"spillway/e2e/sandbox"
+)
+
+func TestMain(m *testing.M) {
+	if code, inside := sandbox.Enter(); !inside {
+		os.Exit(code)
+	}
+	goleak.VerifyTestMain(m)
+}
