@@ -35,7 +35,7 @@ func TestTheRealWorkerComesGoesAndLeavesNothing(t *testing.T) {
 	left := expectReady(t, c, "worker", 1)[0]
 	for _, pod := range pods {
 		if pod.Name != left.Name {
-			expectLog(t, c, pod.Name, "worker", `"message":"stopped"`)
+			expectLog(t, c, pod.Name, "worker", `"message":"drained"`)
 		}
 	}
 	usages, err := c.Usage()
@@ -99,7 +99,7 @@ func TestAClusterThatCannotStartLeavesNothing(t *testing.T) {
 	})
 	t.Run("because its port is taken", func(t *testing.T) {
 		own(t, "worker")
-		listener, err := net.Listen("tcp", "127.0.0.1:2379")
+		listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:2379")
 		if err != nil {
 			t.Fatal(err)
 		}

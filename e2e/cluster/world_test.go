@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ import (
 )
 
 // within bounds every wait. The machine may be busy.
-const within = 2 * time.Minute
+const within = 90 * time.Second
 
 // start starts a cluster whose images are the worker and a shell, and stops it at the end.
 func start(t *testing.T, nodes int) *cluster.Cluster {
@@ -41,9 +42,30 @@ func start(t *testing.T, nodes int) *cluster.Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.Stop)
+	t.Cleanup(func() {
+		c.Stop()
+		if t.Failed() {
+			showLogs(t, c)
+		}
+	})
 	t.Logf("the cluster was usable after %.1f s", time.Since(began).Seconds())
 	return c
+}
+
+// showLogs shows how each container's log ends.
+func showLogs(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(c.Dir(), node.PodLogs, "*.log"))
+	if err != nil {
+		t.Error(err)
+	}
+	for _, path := range paths {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Error(err)
+		}
+		t.Logf("%s ends with:\n%s", filepath.Base(path), content[max(0, len(content)-2000):])
+	}
 }
 
 // own is the path of one of the project's programs.
@@ -65,7 +87,7 @@ func runEmulator(t *testing.T, c *cluster.Cluster) *process.Process {
 	const address = cluster.Address + ":8085"
 	p, err := c.Run(t.Context(), process.Spec{
 		Name: "emulator", Path: own(t, "spillway"), Args: []string{"emulator", "--listen=" + address, "--create=offers:offers-v1"},
-		Ready: process.Answers(nil, "http://"+address+"/healthz"),
+		Ready: process.Answers(nil, "http://"+address+"/metrics"),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -30,10 +30,12 @@ const Bits = 16
 func Gateway() netip.Addr { return netip.AddrFrom4([4]byte{10, 244, 0, 1}) }
 
 // Node returns the address of a node, from 1 on.
-func Node(number int) netip.Addr { return netip.AddrFrom4([4]byte{10, 244, 0, byte(10 + number)}) }
+func Node(number int) netip.Addr { return Pod(0, 10+number) }
 
 // Pod returns an address of a node's Pods. The host is from 2 to 254.
-func Pod(node, host int) netip.Addr { return netip.AddrFrom4([4]byte{10, 244, byte(node), byte(host)}) }
+func Pod(node, host int) netip.Addr {
+	return netip.AddrFrom4([4]byte{10, 244, byte(node), byte(host)}) //nolint:gosec // Both are below 256.
+}
 
 // Network is the bridge and what is plugged in. There is one in a sandbox. Its methods may be called concurrently.
 type Network struct {

@@ -69,16 +69,17 @@ func (c *container) start(ctx context.Context) {
 	}()
 }
 
-// supervise runs the container again and again.
+// supervise runs the container again and again: at once after the first end, then after the back-off.
 func (c *container) supervise(ctx context.Context) {
 	first := c.pod.node.opts.BackOff
-	for delay := first; ; delay = min(2*delay, backOffLimit*first) {
+	var delay time.Duration
+	for {
 		healthy, again := c.runOnce(ctx)
 		if !again || c.isQuitting() || ctx.Err() != nil {
 			return
 		}
 		if healthy {
-			delay = first
+			delay = 0
 		}
 		c.set(func() {
 			if c.state.Terminated != nil {
@@ -96,6 +97,7 @@ func (c *container) supervise(ctx context.Context) {
 		if c.isQuitting() || ctx.Err() != nil {
 			return
 		}
+		delay = min(max(first, 2*delay), backOffLimit*first)
 	}
 }
 
@@ -135,6 +137,7 @@ func (c *container) finish(process *running) int32 {
 	if ended.ExitCode != 0 {
 		ended.Reason = "Error"
 	}
+	c.pod.log.Info("a container has ended", zap.String("container", c.spec.Name), zap.Int32("code", ended.ExitCode))
 	c.set(func() {
 		c.process, c.started, c.ready = nil, false, false
 		c.state = core.ContainerState{Terminated: &ended}

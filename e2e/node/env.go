@@ -195,13 +195,13 @@ func expand(text string, env []string) string {
 // writeNetworkFiles writes what every container finds in /etc.
 func (p *pod) writeNetworkFiles() error {
 	object := p.object()
-	hosts := "127.0.0.1 localhost\n" + p.address.String() + " " + p.hostname() + "\n"
+	hosts := []string{"127.0.0.1 localhost", p.address.String() + " " + p.hostname()}
 	for _, alias := range object.Spec.HostAliases {
-		hosts += alias.IP + " " + strings.Join(alias.Hostnames, " ") + "\n"
+		hosts = append(hosts, alias.IP+" "+strings.Join(alias.Hostnames, " "))
 	}
 	resolv := "nameserver " + p.node.opts.DNS.String() + "\n" +
 		"search " + object.Namespace + ".svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n"
-	for name, content := range map[string]string{"hosts": hosts, "resolv.conf": resolv} {
+	for name, content := range map[string]string{"hosts": strings.Join(hosts, "\n") + "\n", "resolv.conf": resolv} {
 		if err := os.WriteFile(p.dir+"/"+name, []byte(content), 0o644); err != nil { //nolint:gosec // Containers read it.
 			return fmt.Errorf("writing /etc/%s: %w", name, err)
 		}

@@ -3,6 +3,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -106,7 +107,7 @@ func resourceOf(object *core.Pod, own *core.Container, ref *core.ResourceFieldSe
 func containerOf(object *core.Pod, own *core.Container, name string) (*core.Container, error) {
 	if name == "" {
 		if own == nil {
-			return nil, fmt.Errorf("a volume's resourceFieldRef names no container")
+			return nil, errors.New("a volume's resourceFieldRef names no container")
 		}
 		return own, nil
 	}

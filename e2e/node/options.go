@@ -25,8 +25,9 @@ type Options struct {
 	DNS netip.Addr
 	// Lease is how often the lease is renewed. It lasts four times that, as a kubelet's does.
 	Lease time.Duration
-	// BackOff is the wait before a container that has ended is started again. It doubles each time up to 30 times that,
-	// and begins anew when the container has run for 60 times that. A kubelet waits 10 s, up to 5 minutes.
+	// BackOff is the wait before a container is started for the third time; the second start is at once. It doubles each
+	// time up to 30 times that, and begins anew when the container has run for 60 times that. A kubelet waits 10 s, up
+	// to 5 minutes.
 	BackOff time.Duration
 	Log     *zap.Logger
 }

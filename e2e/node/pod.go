@@ -39,7 +39,6 @@ type pod struct {
 	trouble  string        // why the containers are not started yet
 	stopping bool          // stop is closed
 	grace    time.Duration // how long the containers have, from the moment that stop was closed
-	ready    time.Time     // when Ready changed last
 }
 
 // newPod returns a Pod that run will run.

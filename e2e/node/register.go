@@ -112,7 +112,7 @@ func (n *Node) renew(ctx context.Context) {
 // renewLease makes the lease, or renews it.
 func (n *Node) renewLease(ctx context.Context) error {
 	leases := n.opts.Client.CoordinationV1().Leases(core.NamespaceNodeLease)
-	now, seconds := meta.NowMicro(), max(1, int32(leaseLasts*n.opts.Lease/time.Second))
+	now, seconds := meta.NowMicro(), max(1, int32(leaseLasts*n.opts.Lease.Seconds()))
 	spec := coordination.LeaseSpec{HolderIdentity: &n.name, LeaseDurationSeconds: &seconds, RenewTime: &now}
 	lease, err := leases.Get(ctx, n.name, meta.GetOptions{})
 	switch {

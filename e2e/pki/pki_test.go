@@ -59,9 +59,8 @@ func TestAClientAndAServerOfOneAuthorityTrustEachOther(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var dialled *tls.Conn
 	settings := &tls.Config{RootCAs: roots}
-	own, err := tls.LoadX509KeyPair(config.CertFile, config.KeyFile)
+	own, err := tls.X509KeyPair(config.CertData, config.KeyData)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +68,8 @@ func TestAClientAndAServerOfOneAuthorityTrustEachOther(t *testing.T) {
 	for _, name := range []string{"127.0.0.1", "kubernetes.default.svc"} {
 		settings := settings.Clone()
 		settings.ServerName = name
-		if dialled, err = tls.Dial("tcp", page.Listener.Addr().String(), settings); err != nil {
+		dialled, err := (&tls.Dialer{Config: settings}).DialContext(t.Context(), "tcp", page.Listener.Addr().String())
+		if err != nil {
 			t.Fatalf("as %s: %v", name, err)
 		}
 		if _, err := dialled.Write([]byte("GET / HTTP/1.0\r\n\r\n")); err != nil {

@@ -123,16 +123,20 @@ func (p *Process) wait(ctx context.Context) error {
 func Eventually(ctx context.Context, stopped <-chan struct{}, ask func(context.Context) error) error {
 	timer := time.NewTicker(askEvery)
 	defer timer.Stop()
+	var last error // what was said before the time was up says more than that it was up
 	for {
 		err := ask(ctx)
 		if err == nil {
 			return nil
 		}
+		if ctx.Err() == nil || last == nil {
+			last = err
+		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), err)
+			return errors.Join(context.Cause(ctx), last)
 		case <-stopped:
-			return errors.Join(errors.New("the program has ended"), err)
+			return errors.Join(errors.New("the program has ended"), last)
 		case <-timer.C:
 		}
 	}

@@ -21,12 +21,18 @@ type Spec struct {
 	ReadyWithin time.Duration
 }
 
-// Answers returns a Ready that asks for a page until its status is 200. The client is http.DefaultClient if it is nil.
+// answersWithin bounds one question of Answers: a program that is being started may take a connection and forget it.
+const answersWithin = 5 * time.Second
+
+// Answers returns a Ready that asks for a page, which must have the status 200. The client is http.DefaultClient if it is
+// nil.
 func Answers(client *http.Client, url string) func(context.Context) error {
 	if client == nil {
 		client = http.DefaultClient
 	}
 	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, answersWithin)
+		defer cancel()
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {
 			return fmt.Errorf("asking %s: %w", url, err)

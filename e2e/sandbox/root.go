@@ -50,7 +50,7 @@ func (c Container) devices() error {
 
 // processes mounts the /proc of the container's PID namespace.
 func (c Container) processes() error {
-	if err := os.Mkdir(c.path("/proc"), 0o755); err != nil {
+	if err := os.Mkdir(c.path("/proc"), 0o755); err != nil { //nolint:gosec // As in an image.
 		return fmt.Errorf("making /proc: %w", err)
 	}
 	if err := syscall.Mount("proc", c.path("/proc"), "proc", syscall.MS_NOSUID|syscall.MS_NODEV|syscall.MS_NOEXEC, ""); err != nil {
@@ -75,7 +75,7 @@ func (c Container) system() error {
 			return err
 		}
 	}
-	if err := os.Mkdir(c.path("/tmp"), 0o777); err != nil {
+	if err := os.Mkdir(c.path("/tmp"), 0o777); err != nil { //nolint:gosec // As in an image.
 		return fmt.Errorf("making /tmp: %w", err)
 	}
 	return c.configuration()
@@ -188,7 +188,7 @@ func locked(path string) (uintptr, error) {
 		return 0, fmt.Errorf("asking for the flags of a mount: %w", err)
 	}
 	const keep = syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC | syscall.MS_NOATIME | syscall.MS_NODIRATIME | syscall.MS_RELATIME
-	return uintptr(stat.Flags) & keep, nil
+	return uintptr(stat.Flags) & keep, nil //nolint:gosec // They are a set of bits.
 }
 
 // cutEnv returns the value of an environment's entry if it has this name.

@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 // echo serves on a port of the sandbox: it answers each connection with what it says at its end.
 func echo(t *testing.T) int32 {
 	t.Helper()
-	listener, err := net.Listen("tcp", "10.244.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "10.244.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
