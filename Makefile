@@ -192,6 +192,10 @@ fault-all: ## Break things in every way of docs/reliability.md, in about 9 minut
 soak: ## Faults at random for HOURS (default 1); memory, goroutines and descriptors must stay flat (SEED).
 	export SPILLWAY_SOAK_HOURS=$(HOURS); $(call fault,soak) -timeout=0 -v -run='^TestFaults$$'
 
+.PHONY: e2e-build
+e2e-build: ## Build what the end-to-end tests run: Kubernetes and the adapters once (10 minutes), kept in the cache directory.
+	cd e2e && $(GO) run ./build
+
 .PHONY: tools
 tools: $(LINT) $(BENCHSTAT) $(PROMTOOL) ## Build the pinned tools: golangci-lint, benchstat, promtool.
 

@@ -95,14 +95,6 @@ func runEmulator(t *testing.T, c *cluster.Cluster) *process.Process {
 	return p
 }
 
-// apply applies a manifest.
-func apply(t *testing.T, c *cluster.Cluster, manifest string) {
-	t.Helper()
-	if _, err := c.KubectlWith(t.Context(), manifest, "apply", "-f", "-"); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // eventually waits until the answer is nil.
 func eventually(t *testing.T, what string, ask func(context.Context) error) {
 	t.Helper()

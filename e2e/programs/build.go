@@ -22,10 +22,9 @@ type large struct {
 func larges() []large {
 	return []large{
 		{controlPlane, "etcd 3.6.8 and Kubernetes 1.36.3", []string{"."}, "6 minutes"},
-		{
-			prometheusAdapter, "prometheus-adapter 0.12.0 and metrics-server 0.7.2",
-			[]string{"sigs.k8s.io/prometheus-adapter/cmd/adapter", "sigs.k8s.io/metrics-server/cmd/metrics-server"}, "2 minutes",
-		},
+		{prometheusAdapter, "prometheus-adapter 0.12.0 and metrics-server 0.7.2", []string{
+			"sigs.k8s.io/prometheus-adapter/cmd/adapter", "sigs.k8s.io/metrics-server/cmd/metrics-server",
+		}, "2 minutes"},
 	}
 }
 
@@ -48,12 +47,16 @@ func Build(ctx context.Context, to io.Writer) error {
 		}
 	}
 	out := filepath.Join(root, "bin", "e2e") + string(filepath.Separator)
-	return run(ctx, to, root, "worker, backlog-exporter and spillway", "seconds", "-o", out, "./cmd/...")
+	flags := []string{"-trimpath", "-ldflags=-s -w", "-o", out} // As for an image.
+	if err := run(ctx, to, root, "worker, backlog-exporter and spillway", "3 minutes", append(flags, "./cmd/...")...); err != nil {
+		return err
+	}
+	return run(ctx, to, filepath.Join(root, "e2e"), "the scenarios' app", "seconds", append(flags, "./app")...)
 }
 
 // build builds the module into the cache, unless it is there. A build that is broken off leaves nothing in its place.
 func (l large) build(ctx context.Context, module string, to io.Writer) error {
-	dir, err := cacheDir(ctx, module)
+	dir, err := cacheDir(module)
 	if err != nil {
 		return err
 	}

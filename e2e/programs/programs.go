@@ -4,7 +4,6 @@
 package programs
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -13,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -26,8 +26,8 @@ const (
 	metricsServer     = "metrics-server"
 )
 
-// Own returns the path of one of the project's own programs, by its folder in cmd: worker, backlog-exporter, spillway. They
-// are linked statically, as in their images.
+// Own returns the path of one of the project's own programs, by its folder in cmd: worker, backlog-exporter, spillway; or
+// of the scenarios' app. They are linked statically, as in their images.
 func Own(name string) (string, error) {
 	root, err := Root()
 	if err != nil {
@@ -82,7 +82,7 @@ func cached(module, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir, err := cacheDir(context.Background(), filepath.Join(root, "e2e", module))
+	dir, err := cacheDir(filepath.Join(root, "e2e", module))
 	if err != nil {
 		return "", err
 	}
@@ -91,17 +91,14 @@ func cached(module, name string) (string, error) {
 
 // cacheDir returns the folder in the cache for what a module builds now. Its name changes with the module's sources, its
 // dependencies, the Go release and the flags.
-func cacheDir(ctx context.Context, module string) (string, error) {
+func cacheDir(module string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("finding the cache directory: %w", err)
 	}
-	release, err := exec.CommandContext(ctx, "go", "env", "GOVERSION", "GOARCH").Output()
-	if err != nil {
-		return "", fmt.Errorf("asking for the Go release: %w", err)
-	}
 	hash := sha256.New()
-	_, _ = fmt.Fprintln(hash, string(release), buildFlags())
+	// This very program was built with the release that `go build` is of.
+	_, _ = fmt.Fprintln(hash, runtime.Version(), runtime.GOARCH, buildFlags())
 	sources, err := filepath.Glob(filepath.Join(module, "*.go"))
 	if err != nil {
 		return "", fmt.Errorf("listing the sources: %w", err)

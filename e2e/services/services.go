@@ -90,7 +90,10 @@ func Start(ctx context.Context, client kubernetes.Interface, n *network.Network,
 func (s *Services) Close() {
 	s.cancel()
 	s.tasks.Wait()
-	s.apply(context.Background(), table{})
+	for _, open := range s.listeners {
+		open.close()
+	}
+	s.give(nil)
 }
 
 // follow applies what has changed until the context is done.
