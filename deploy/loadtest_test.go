@@ -56,7 +56,7 @@ func newScript(t *testing.T, answers ...string) script {
 
 func (s script) program(name, content string) {
 	s.t.Helper()
-	if err := os.WriteFile(filepath.Join(s.folder, name), []byte(content), 0o700); err != nil { //nolint:gosec // It is to be run.
+	if err := os.WriteFile(filepath.Join(s.folder, name), []byte(content), 0o700); err != nil {
 		s.t.Fatal(err)
 	}
 }
