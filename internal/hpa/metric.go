@@ -3,31 +3,39 @@ package hpa
 import (
 	"errors"
 	"math"
+	"time"
 )
 
-// ErrNoItems is the error of a metric that answered with an empty list; upstream's GetExternalMetric treats it like a failed call.
-var ErrNoItems = errors.New("no metrics returned from the external metrics API")
+// ErrNoItems is the error of a metric that answered with an empty list; upstream's metrics clients treat it like a failed call.
+var ErrNoItems = errors.New("no metrics returned from the metrics API")
 
-// Metric is one answer of the external metrics API. The samples' timestamps are absent because upstream never looks at them:
-// an old value counts like a fresh one.
+// Metric is one answer of a metrics API. Of Items it has no timestamps because upstream never looks at them: an old value counts like a fresh one.
 type Metric struct {
-	// Items are the values of the series that matched the selector. They are added up.
+	// Items are the values of the series that matched the selector, with External; with Object the object's one value.
 	Items []Milli
-	// Err says that the call failed; Items are ignored then.
+	// Samples are the values of pods, with the sources Pods, Resource and ContainerResource. A pod without a sample is missing.
+	Samples []Sample
+	// Err says that the call failed; the values are ignored then.
 	Err error
+}
+
+// Sample is the value of one pod.
+type Sample struct {
+	Pod   string
+	Value Milli
+	// At and Window say when the value was measured and over how long before that. They count with the processor alone.
+	At     time.Time
+	Window time.Duration
 }
 
 // Value is a metric of one item.
 func Value(v Milli) Metric { return Metric{Items: []Milli{v}} }
 
-// total adds the items up. As in upstream's GetExternalPerPodMetricReplicas a sum below 0 is taken for an overflow and becomes the largest
-// value there is, so a negative item asks for the maximum of replicas.
+// total adds the items up for an AverageValue. As in upstream's GetExternalPerPodMetricReplicas a sum below 0 is taken for an overflow and
+// becomes the largest value there is, so a negative item asks for the maximum of replicas.
 func (m Metric) total() (Milli, error) {
-	if m.Err != nil {
-		return 0, m.Err
-	}
-	if len(m.Items) == 0 {
-		return 0, ErrNoItems
+	if err := m.fault(); err != nil {
+		return 0, err
 	}
 	var sum Milli
 	for _, v := range m.Items {
@@ -39,18 +47,35 @@ func (m Metric) total() (Milli, error) {
 	return sum, nil
 }
 
-// propose is how many replicas the metric asks for, and whether the reason is that it is within tolerance
-// (GetExternalPerPodMetricReplicas and isWithin in upstream's replica_calculator.go). Within tolerance the answer is the replicas that exist
-// (status), not those that were asked for. Neither spec.replicas nor the readiness of pods plays a part. With status 0 the ratio is infinite
-// or not a number, which is never within tolerance.
-func (c *Controller) propose(status int32, usage Milli) (want int32, within bool) {
-	ratio := float64(usage) / (float64(c.target) * float64(status))
-	if 1-c.down.tolerance <= ratio && ratio <= 1+c.up.tolerance {
-		return status, true
+// totalCapped adds the items up for a Value, where negative ones count as such (GetExternalMetricReplicas).
+func (m Metric) totalCapped() (Milli, error) {
+	if err := m.fault(); err != nil {
+		return 0, err
 	}
-	pods := math.Ceil(float64(usage) / float64(c.target))
-	if pods > math.MaxInt32 {
-		return math.MaxInt32, false
+	var sum Milli
+	for _, v := range m.Items {
+		if v > 0 && sum > math.MaxInt64-v {
+			return math.MaxInt64, nil
+		}
+		sum += v
 	}
-	return int32(pods), false
+	return sum, nil
+}
+
+// first is the value of an object.
+func (m Metric) first() (Milli, error) {
+	if err := m.fault(); err != nil {
+		return 0, err
+	}
+	return m.Items[0], nil
+}
+
+func (m Metric) fault() error {
+	if m.Err != nil {
+		return m.Err
+	}
+	if len(m.Items) == 0 {
+		return ErrNoItems
+	}
+	return nil
 }

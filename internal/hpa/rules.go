@@ -14,33 +14,33 @@ type rules struct {
 	longest   time.Duration // The longest period of the policies.
 }
 
-func (b *Behavior) up() rules {
+func (b *Behavior) up(set *Settings) rules {
 	r := rules{
 		choice:    MaxChange,
 		policies:  []Policy{{Type: Pods, Value: 4, Period: 15 * time.Second}, {Type: Percent, Value: 100, Period: 15 * time.Second}},
-		tolerance: DefaultTolerance,
+		tolerance: set.Tolerance,
 	}
 	if b != nil {
-		r.take(b.ScaleUp)
+		r.take(b.ScaleUp, set)
 	}
 	return r.withLongest()
 }
 
-func (b *Behavior) down() rules {
+func (b *Behavior) down(set *Settings) rules {
 	r := rules{
-		window:    DefaultDownscaleStabilization,
+		window:    set.DownscaleStabilization.Truncate(time.Second),
 		choice:    MaxChange,
 		policies:  []Policy{{Type: Percent, Value: 100, Period: 15 * time.Second}},
-		tolerance: DefaultTolerance,
+		tolerance: set.Tolerance,
 	}
 	if b != nil {
-		r.take(b.ScaleDown)
+		r.take(b.ScaleDown, set)
 	}
 	return r.withLongest()
 }
 
 // take overwrites the defaults with what set says (copyHPAScalingRules in pkg/apis/autoscaling/v2).
-func (r *rules) take(set *Rules) {
+func (r *rules) take(set *Rules, flags *Settings) {
 	if set == nil {
 		return
 	}
@@ -53,7 +53,7 @@ func (r *rules) take(set *Rules) {
 	if set.Policies != nil {
 		r.policies = set.Policies
 	}
-	if set.Tolerance != nil {
+	if set.Tolerance != nil && !flags.IgnoreTolerances {
 		r.tolerance = *set.Tolerance
 	}
 }

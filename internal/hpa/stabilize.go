@@ -31,7 +31,7 @@ func (c *Controller) stabilizeBoth(now time.Time, spec, want int32) int32 {
 // stabilizeDown is the path without a Behavior: the highest proposal of the last 5 minutes, one exactly 5 minutes old included
 // (stabilizeRecommendation).
 func (c *Controller) stabilizeDown(now time.Time, want int32) int32 {
-	cutoff := now.Add(-DefaultDownscaleStabilization)
+	cutoff := now.Add(-c.settings.DownscaleStabilization)
 	highest := want
 	for i := range c.proposals {
 		if p := &c.proposals[i]; !p.at.Before(cutoff) {
