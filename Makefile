@@ -86,11 +86,11 @@ verify-fmt: $(LINT) ## Fail if the code is not formatted.
 
 .PHONY: update-mod
 update-mod: ## Make go.mod and go.sum name what the code imports.
-	for module in . $(NESTED); do (cd $$module && $(GO) mod tidy); done
+	for module in . $(NESTED) hpa-conformance; do (cd $$module && $(GO) mod tidy); done
 
 .PHONY: verify-mod
 verify-mod: ## Fail if go.mod or go.sum does not name what the code imports.
-	@for module in . $(NESTED); do (cd $$module && $(GO) mod tidy -diff) || { echo "go.mod or go.sum of $$module is not tidy; run: make update-mod" >&2; exit 1; }; done
+	@for module in . $(NESTED) hpa-conformance; do (cd $$module && $(GO) mod tidy -diff) || { echo "go.mod or go.sum of $$module is not tidy; run: make update-mod" >&2; exit 1; }; done
 
 .PHONY: update-goldens
 update-goldens: ## Write the golden files anew from what the code does now.
@@ -131,6 +131,22 @@ browser: ## Use the demo's page in headless Chromium, in about 80 seconds; needs
 .PHONY: screenshots
 screenshots: build ## Take the documents' pictures, from real shows, in about 3 minutes; needs chromium.
 	cd browser && $(GO) run ./screenshots -program=../$(BIN)/spillway
+
+# Kubernetes takes minutes to compile the first time; -trimpath everywhere, so that it is compiled once.
+conformance = cd hpa-conformance && $(1) $(GO) test -trimpath -count=1
+
+.PHONY: conformance
+conformance: $(LINT) ## Hold internal/hpa against Kubernetes' own controller, over 30,000 decisions, and its mutants (docs/hpa.md).
+	cd hpa-conformance && $(GO) vet -trimpath ./...
+	cd hpa-conformance && GOFLAGS="$$($(GO) env GOFLAGS) -trimpath" $(CURDIR)/$(LINT) run ./...
+	$(call conformance) ./...
+
+# DECISIONS is how many; SPILLWAY_HPA_SEED is the seed of the first trace.
+DECISIONS ?= 1000000
+
+.PHONY: bench-conformance
+bench-conformance: ## Compare 1,000,000 decisions with those of Kubernetes' own controller (DECISIONS; 6 minutes; the last lines are rows).
+	$(call conformance,SPILLWAY_HPA_DECISIONS=$(DECISIONS)) -timeout=0 -v -run='^TestConformance$$'
 
 .PHONY: bench-once
 bench-once: ## Run every benchmark once, to see that it runs.

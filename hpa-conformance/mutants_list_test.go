@@ -24,7 +24,7 @@ func mutants() []mutant {
 		},
 		{
 			"a controller begins without a proposal", "controller.go",
-			"c.proposals = history{{now, spec}}", "c.proposals = history{}",
+			"c.proposals = history{{at: now, replicas: spec}}", "c.proposals = history{}",
 		},
 		{
 			"within tolerance is what was asked for, not what exists", "proposal.go",
@@ -85,6 +85,10 @@ func mutants() []mutant {
 		{
 			"a period forgets what was removed in it", "limit.go",
 			"return spec - c.added.sumAfter(cutoff) + c.removed.sumAfter(cutoff)", "return spec - c.added.sumAfter(cutoff)",
+		},
+		{
+			"a change that was too old keeps its place when periods get longer", "history.go",
+			"h[i].spent = h[i].spent || h[i].at.Before(cutoff)", "h[i].spent = h[i].at.Before(cutoff)",
 		},
 		{
 			"a refused change is remembered", "reconcile.go",

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"spillway/hpa-conformance/trace"
 )
 
 // sample is how many decisions each mutant is shown.
@@ -43,8 +45,12 @@ func record(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	encoder := json.NewEncoder(file)
+	played := []*trace.Trace{crafted(t)}
 	for seed := uint64(1); seed <= sample/syncs; seed++ {
-		if err := encoder.Encode(play(t, seed)); err != nil {
+		played = append(played, play(t, seed))
+	}
+	for _, p := range played {
+		if err := encoder.Encode(p); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -41,7 +41,7 @@ func both(a, b func(*sight) bool) func(*sight) bool {
 	return func(s *sight) bool { return a(s) && b(s) }
 }
 
-func fault(f trace.Fault) func(*sight) bool {
+func fault(f trace.FaultError) func(*sight) bool {
 	return func(s *sight) bool {
 		return s.step.Scene.Scale.Err != nil && s.step.Scene.Scale.Err.Error() == string(f)
 	}
@@ -62,8 +62,8 @@ func event(r hpa.Reason) func(*sight) bool {
 func targetPaths() []path {
 	return []path{
 		{"target: the call fails", fault("the API server is away")},
-		{"target: wrong API version", fault(trace.WrongVersion)},
-		{"target: kind not served", fault(trace.WrongKind)},
+		{"target: wrong API version", fault(trace.ErrVersion)},
+		{"target: kind not served", fault(trace.ErrKind)},
 		{"target: selector missing", selector(hpa.SelectorMissing)},
 		{"target: selector invalid", selector(hpa.SelectorInvalid)},
 		{"target: selector ambiguous", selector(hpa.SelectorAmbiguous)},

@@ -38,10 +38,13 @@ func shorten(c *trace.Trace, wrong func(*trace.Trace) bool) *trace.Trace {
 		best = &candidate
 		return true
 	}
-	for size := len(best.Steps) / 2; size > 0; size /= 2 {
-		for at := 0; at+size <= len(best.Steps); {
-			if !try(slices.Delete(slices.Clone(best.Steps), at, at+size)) {
-				at++
+	for before := len(best.Steps) + 1; len(best.Steps) < before; {
+		before = len(best.Steps)
+		for size := max(1, before/2); size > 0; size /= 2 {
+			for at := 0; at+size <= len(best.Steps); {
+				if !try(slices.Delete(slices.Clone(best.Steps), at, at+size)) {
+					at += max(1, size/2)
+				}
 			}
 		}
 	}

@@ -25,7 +25,7 @@ func main() {
 	}
 	if err := replay(os.Args[1], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		if _, ok := errors.AsType[*trace.Difference](err); ok {
+		if _, ok := errors.AsType[*trace.DifferenceError](err); ok {
 			os.Exit(exitDifference)
 		}
 		os.Exit(exitFault)
@@ -33,7 +33,7 @@ func main() {
 }
 
 func replay(path string, out io.Writer) error {
-	file, err := os.Open(path)
+	file, err := os.Open(path) //nolint:gosec // the caller names the file
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,9 @@
 package scenes
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 // dice is a source of chance.
 type dice struct{ *rand.Rand }
@@ -14,7 +17,12 @@ func newDice(seed uint64) dice {
 func (d dice) once(n int) bool { return d.IntN(n) == 0 }
 
 // between gives lo to hi, both possible.
-func (d dice) between(lo, hi int) int { return lo + d.IntN(hi-lo+1) }
+func (d dice) between(lo, hi int32) int32 { return lo + d.Int32N(hi-lo+1) }
+
+// upTo gives 0 to so many seconds.
+func (d dice) upTo(seconds int32) time.Duration {
+	return time.Duration(d.between(0, seconds)) * time.Second
+}
 
 // pick gives one of the choices.
 func pick[T any](d dice, choices ...T) T { return choices[d.IntN(len(choices))] }

@@ -16,20 +16,21 @@ type Play struct {
 	spec   hpa.Spec
 	fleet  fleet
 
-	steps  int
-	load   []float64 // By metric: how many pods its usage is worth.
-	outage []int     // By metric: the syncs that it stays unreadable.
-	calm   bool      // Whether calls fail and people interfere rarely.
-	asleep bool      // Whether an earlier controller had gone to 0.
+	steps    int
+	load     []float64 // By metric: how many pods its usage is worth.
+	outage   []int     // By metric: the syncs that it stays unreadable.
+	calm     bool      // Whether calls fail and people interfere rarely.
+	asleep   bool      // Whether an earlier controller had gone to 0.
+	restless bool      // Whether somebody tries one behavior after the other.
 }
 
 // New begins a trace of the given number of syncs.
 func New(seed uint64, length int) *Play {
 	d := newDice(seed)
-	p := &Play{dice: d, length: length, period: pick[time.Duration](d, 10, 15, 15, 15, 20, 30) * time.Second}
+	p := &Play{dice: d, length: length, period: time.Duration(pick(d, 10, 15, 15, 15, 20, 30)) * time.Second}
 	p.spec = drawSpec(d, drawSettings(d))
 	p.fleet = fleet{dice: d, trouble: d.once(2), faulty: d.once(6), level: d.once(4)}
-	p.calm, p.asleep = d.once(2), d.once(4)
+	p.calm, p.asleep, p.restless = d.once(2), d.once(3), d.once(6)
 	p.restart()
 	return p
 }
@@ -47,8 +48,11 @@ func (p *Play) Trace(seed uint64) *trace.Trace {
 // restart forgets the loads of metrics that may be others now.
 func (p *Play) restart() {
 	p.load, p.outage = make([]float64, len(p.spec.Metrics)), make([]int, len(p.spec.Metrics))
+	quiet := p.once(3)
 	for i := range p.load {
-		p.load[i] = float64(pick(p.dice, 0, 1, 1, 5))
+		if !quiet {
+			p.load[i] = float64(pick(p.dice, 0, 1, 1, 5))
+		}
 	}
 }
 
@@ -59,7 +63,7 @@ func (p *Play) Next(now time.Time, replicas int32, first bool) *trace.Step {
 	}
 	s := new(trace.Step)
 	if first {
-		replicas = int32(p.between(0, int(p.spec.MaxReplicas)+1))
+		replicas = p.between(0, p.spec.MaxReplicas+1)
 		if p.asleep {
 			replicas = 0
 		}
@@ -69,13 +73,12 @@ func (p *Play) Next(now time.Time, replicas int32, first bool) *trace.Step {
 	if p.calm {
 		rare = 400
 	}
-	if !first && p.once(rare) {
-		p.spec = drawSpec(p.dice, p.spec.Settings)
-		p.restart()
+	if !first && (p.once(rare) || p.restless && p.once(8)) {
+		p.change()
 		s.Spec = new(p.spec)
 	}
 	if p.once(rare) { // Somebody scales by hand.
-		replicas = int32(pick(p.dice, 0, 1, p.between(0, int(p.spec.MaxReplicas)), int(p.spec.MaxReplicas)+3))
+		replicas = pick(p.dice, 0, 1, p.between(0, p.spec.MaxReplicas), p.spec.MaxReplicas+3)
 	}
 	if replicas == 0 && p.once(12) { // Otherwise a trace could end here.
 		replicas = 1
@@ -92,15 +95,25 @@ func (p *Play) Next(now time.Time, replicas int32, first bool) *trace.Step {
 	return s
 }
 
+// change edits the autoscaler: half the time its rules alone.
+func (p *Play) change() {
+	if p.spec.Behavior != nil && (p.restless || p.once(2)) {
+		p.spec.Behavior = &hpa.Behavior{ScaleUp: drawRules(p.dice), ScaleDown: drawRules(p.dice)}
+		return
+	}
+	p.spec = drawSpec(p.dice, p.spec.Settings)
+	p.restart()
+}
+
 func (p *Play) scale(replicas int32, rare int) hpa.Scale {
 	s := hpa.Scale{Spec: replicas, Status: replicas}
 	if p.once(6) {
-		s.Status = max(0, replicas+int32(p.between(-3, 3)))
+		s.Status = max(0, replicas+p.between(-3, 3))
 	}
-	switch {
-	case p.once(rare):
-		s.Err = pick[error](p.dice, trace.Fault("the API server is away"), trace.WrongVersion, trace.WrongKind)
-	case p.once(rare):
+	switch p.IntN(rare) {
+	case 0:
+		s.Err = pick[error](p.dice, trace.FaultError("the API server is away"), trace.ErrVersion, trace.ErrKind)
+	case 1:
 		s.Selector = pick(p.dice, hpa.SelectorMissing, hpa.SelectorInvalid, hpa.SelectorAmbiguous)
 		if len(p.fleet.pods) == 0 && s.Selector == hpa.SelectorAmbiguous { // There is nothing to be ambiguous about.
 			s.Selector = hpa.SelectorUsable
@@ -110,14 +123,14 @@ func (p *Play) scale(replicas int32, rare int) hpa.Scale {
 }
 
 func (p *Play) failWrites(s *trace.Step, rare int) {
-	switch {
-	case p.once(rare / 3):
-		s.Scene.Write.Err = trace.Fault("admission refused it")
-	case p.once(rare / 3):
-		s.Conflicts = p.between(1, 5)
+	switch p.IntN(rare / 6) {
+	case 0:
+		s.Scene.Write.Err = trace.FaultError("admission refused it")
+	case 1:
+		s.Conflicts = 1 + p.IntN(5)
 	}
 	if p.once(rare/3) && s.Scene.Scale.Selector != hpa.SelectorAmbiguous { // Whether it is written then is chance, see trace.Replay.
-		s.Scene.StatusErr = trace.Fault("the status was not taken")
+		s.Scene.StatusErr = trace.FaultError("the status was not taken")
 	}
 }
 
@@ -130,7 +143,7 @@ func (p *Play) read(now time.Time, i int, s *hpa.Scene, rare int) hpa.Metric {
 	}
 	if p.outage[i] > 0 {
 		p.outage[i]--
-		return hpa.Metric{Err: pick[error](p.dice, trace.Fault("the adapter is away"), trace.Fault("no such metric"))}
+		return hpa.Metric{Err: pick[error](p.dice, trace.FaultError("the adapter is away"), trace.FaultError("no such metric"))}
 	}
 	if p.once(3 * rare) {
 		return hpa.Metric{}
@@ -169,14 +182,15 @@ func (p *Play) items(m *hpa.MetricSpec, pods float64, s *hpa.Scene, rare int) hp
 		}
 		return hpa.Value(whole)
 	}
-	switch {
-	case p.once(2 * rare):
+	switch p.IntN(2 * rare) {
+	case 0:
 		return hpa.Metric{Items: []hpa.Milli{math.MaxInt64, whole + 1, 5}}
-	case p.once(2 * rare):
+	case 1:
 		return hpa.Value(-whole - 1)
-	case p.once(2 * rare):
+	case 2:
 		return hpa.Value(math.MaxInt64 / 2)
-	case p.once(3):
+	}
+	if p.once(3) {
 		part := hpa.Milli(float64(whole) * p.Float64())
 		return hpa.Metric{Items: []hpa.Milli{part, whole - part}}
 	}

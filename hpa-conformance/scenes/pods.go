@@ -35,7 +35,7 @@ func (f *fleet) turn(now time.Time, replicas int32, period time.Duration) {
 	}
 	for i := len(f.pods) - 1; i >= 0 && alive > replicas; i-- {
 		if !f.pods[i].Deleted {
-			f.pods[i].Deleted = !f.trouble || !f.once(3) // In trouble some live on for a while.
+			f.pods[i].Deleted = !f.trouble || f.once(2) // In trouble some live on for a while.
 			alive--
 		}
 	}
@@ -46,7 +46,7 @@ func (f *fleet) turn(now time.Time, replicas int32, period time.Duration) {
 
 // age takes a pod one step on.
 func (f *fleet) age(p *hpa.Pod, now time.Time, period time.Duration) {
-	moment := func() time.Time { return now.Add(-time.Duration(f.between(0, int(period/time.Second))) * time.Second) }
+	moment := func() time.Time { return now.Add(-f.upTo(int32(period.Seconds()))) }
 	switch {
 	case p.Phase == hpa.Pending && !f.once(3):
 		p.Phase, p.Started = hpa.Running, moment()
@@ -74,8 +74,8 @@ func (f *fleet) create(now time.Time, period time.Duration) hpa.Pod {
 	switch {
 	case f.born <= 3 || f.once(3): // As if it had been there for long.
 		p.Phase, p.Ready = hpa.Running, hpa.ReadyTrue
-		p.Started = now.Add(-time.Duration(f.between(1, 20)) * period)
-		p.ReadySince = p.Started.Add(time.Duration(f.between(0, 60)) * time.Second)
+		p.Started = now.Add(-period).Add(-f.upTo(300))
+		p.ReadySince = p.Started.Add(f.upTo(60))
 	case f.trouble && f.once(6): // Running, of unknown age or readiness.
 		p.Phase = hpa.Running
 		p.Ready, p.ReadySince = pick(f.dice, hpa.ReadyAbsent, hpa.ReadyTrue), now
@@ -134,7 +134,7 @@ func (f *fleet) samples(now time.Time, m *hpa.MetricSpec, ratio float64, period 
 		}
 		samples = append(samples, hpa.Sample{
 			Pod: p.Name, Value: hpa.Milli(value),
-			At:     now.Add(-time.Duration(f.between(0, 2*int(period/time.Second))) * time.Second),
+			At:     now.Add(-f.upTo(2 * int32(period.Seconds()))),
 			Window: pick(f.dice, 0, 15*time.Second, 30*time.Second, time.Minute),
 		})
 	}

@@ -17,14 +17,14 @@ func drawSettings(d dice) *hpa.Settings {
 		s.InitialReadiness = pick(d, 0, 10*time.Second, time.Minute)
 		s.IgnoreTolerances = d.once(4)
 	}
-	s.ScaleToZero = d.once(2)
+	s.ScaleToZero = !d.once(3)
 	return &s
 }
 
 // drawSpec draws an autoscaler.
 func drawSpec(d dice, settings *hpa.Settings) hpa.Spec {
-	s := hpa.Spec{Settings: settings, MaxReplicas: int32(d.between(1, 30)), Metrics: drawMetrics(d)}
-	s.MinReplicas = int32(d.between(0, int(min(s.MaxReplicas, 4))))
+	s := hpa.Spec{Settings: settings, MaxReplicas: d.between(1, 30), Metrics: drawMetrics(d)}
+	s.MinReplicas = d.between(0, min(s.MaxReplicas, 4))
 	if d.once(2) && hasWaker(s.Metrics) {
 		s.MinReplicas, s.MinZero = 0, true
 	}
@@ -55,9 +55,9 @@ func drawRules(d dice) *hpa.Rules {
 		r.Select = pick(d, hpa.MaxChange, hpa.MaxChange, hpa.MinChange, hpa.MinChange, hpa.Disabled)
 	}
 	for range d.between(0, 3) {
-		p := hpa.Policy{Type: hpa.Pods, Value: int32(d.between(1, 6)), Period: time.Duration(pick(d, 15, 30, 45, 60, 120, 300)) * time.Second}
+		p := hpa.Policy{Type: hpa.Pods, Value: d.between(1, 6), Period: time.Duration(pick(d, 15, 30, 45, 60, 120, 300)) * time.Second}
 		if d.once(2) {
-			p.Type, p.Value = hpa.Percent, int32(pick(d, 5, 10, 20, 33, 50, 100, 150, 900))
+			p.Type, p.Value = hpa.Percent, pick[int32](d, 5, 10, 20, 33, 50, 100, 150, 900)
 		}
 		r.Policies = append(r.Policies, p)
 	}
@@ -104,7 +104,7 @@ func drawMetric(d dice, i int) hpa.MetricSpec {
 	case hpa.Resource:
 	}
 	m.Name = pick(d, "cpu", "cpu", "memory")
-	m.Target = hpa.Target{Utilization: int32(pick(d, 10, 50, 80, 100, 150))}
+	m.Target = hpa.Target{Utilization: pick[int32](d, 10, 50, 80, 100, 150)}
 	if d.once(3) {
 		m.Target = hpa.Target{AverageValue: 250}
 	}

@@ -7,10 +7,10 @@ import (
 
 // faults are the errors of a scene, by their places.
 type faults struct {
-	Scale   *Fault         `json:",omitempty"`
-	Write   *Fault         `json:",omitempty"`
-	Status  *Fault         `json:",omitempty"`
-	Metrics map[int]*Fault `json:",omitempty"`
+	Scale   *FaultError         `json:",omitempty"`
+	Write   *FaultError         `json:",omitempty"`
+	Status  *FaultError         `json:",omitempty"`
+	Metrics map[int]*FaultError `json:",omitempty"`
 }
 
 // plain is a Step without its methods.
@@ -21,16 +21,16 @@ type written struct {
 	Faults faults
 }
 
-func take(err *error) *Fault {
+func take(err *error) *FaultError {
 	if *err == nil {
 		return nil
 	}
-	f := Fault((*err).Error())
+	f := FaultError((*err).Error())
 	*err = nil
 	return &f
 }
 
-func put(f *Fault) error {
+func put(f *FaultError) error {
 	if f == nil {
 		return nil
 	}
@@ -41,7 +41,7 @@ func put(f *Fault) error {
 func (s Step) MarshalJSON() ([]byte, error) {
 	w := written{plain: plain(s)}
 	w.Scene.Metrics = slices.Clone(s.Scene.Metrics)
-	w.Faults = faults{Scale: take(&w.Scene.Scale.Err), Write: take(&w.Scene.Write.Err), Status: take(&w.Scene.StatusErr), Metrics: map[int]*Fault{}}
+	w.Faults = faults{Scale: take(&w.Scene.Scale.Err), Write: take(&w.Scene.Write.Err), Status: take(&w.Scene.StatusErr), Metrics: map[int]*FaultError{}}
 	for i := range w.Scene.Metrics {
 		if f := take(&w.Scene.Metrics[i].Err); f != nil {
 			w.Faults.Metrics[i] = f

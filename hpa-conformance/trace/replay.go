@@ -7,15 +7,15 @@ import (
 	"spillway/internal/hpa"
 )
 
-// Difference is the first sync of a trace in which ours does not do what the real controller did.
-type Difference struct {
+// DifferenceError is the first sync of a trace in which ours does not do what the real controller did.
+type DifferenceError struct {
 	Step       int
 	Ours, Real Answer
 	// Cause is why ours could not even be asked.
 	Err error
 }
 
-func (d *Difference) Error() string {
+func (d *DifferenceError) Error() string {
 	if d.Err != nil {
 		return fmt.Sprintf("step %d: %v", d.Step, d.Err)
 	}
@@ -23,10 +23,10 @@ func (d *Difference) Error() string {
 }
 
 // Replay shows ours what the real controller was shown, up to the first difference, and tells each look the outcome of each sync that agreed.
-func Replay(t *Trace, look func(step *Step, out *hpa.Outcome)) *Difference {
+func Replay(t *Trace, look func(step *Step, out *hpa.Outcome)) *DifferenceError {
 	ours, err := hpa.New(t.Spec)
 	if err != nil {
-		return &Difference{Err: err}
+		return &DifferenceError{Err: err}
 	}
 	spec := t.Spec
 	status := t.Status
@@ -35,7 +35,7 @@ func Replay(t *Trace, look func(step *Step, out *hpa.Outcome)) *Difference {
 		if s.Spec != nil {
 			spec = *s.Spec
 			if err := ours.Apply(spec); err != nil {
-				return &Difference{Step: i, Err: err}
+				return &DifferenceError{Step: i, Err: err}
 			}
 		}
 		out := ours.Reconcile(s.At, status, s.Scene)
@@ -44,7 +44,7 @@ func Replay(t *Trace, look func(step *Step, out *hpa.Outcome)) *Difference {
 			got.Wrote = s.Did.Wrote
 		}
 		if !reflect.DeepEqual(got, s.Did) {
-			return &Difference{Step: i, Ours: got, Real: s.Did}
+			return &DifferenceError{Step: i, Ours: got, Real: s.Did}
 		}
 		if look != nil {
 			look(s, &out)

@@ -52,14 +52,14 @@ type Event struct {
 	Metric string    `json:",omitempty"`
 }
 
-// Fault is an error in a scene that can be written down.
-type Fault string
+// FaultError is an error in a scene that can be written down.
+type FaultError string
 
 // Faults of the scale target that are not those of a call.
 const (
-	WrongVersion Fault = "an API version of three parts"
-	WrongKind    Fault = "a kind that nobody serves"
+	ErrVersion FaultError = "an API version of three parts"
+	ErrKind    FaultError = "a kind that nobody serves"
 )
 
 // Error is the text itself.
-func (f Fault) Error() string { return string(f) }
+func (f FaultError) Error() string { return string(f) }

@@ -25,9 +25,15 @@ const attempts = 5
 var (
 	errConflict  = errors.New("somebody else was first")
 	errNotServed = errors.New("not served")
-	scaleTargets = schema.GroupResource{Group: "apps", Resource: "deployments"}
-	oldTargets   = schema.GroupResource{Group: "extensions", Resource: "deployments"}
 )
+
+func scaleTargets() schema.GroupResource {
+	return schema.GroupResource{Group: "apps", Resource: "deployments"}
+}
+
+func oldTargets() schema.GroupResource {
+	return schema.GroupResource{Group: "extensions", Resource: "deployments"}
+}
 
 // cluster answers the controller's calls from the scene of the present step, and notes what it did.
 type cluster struct {
@@ -57,10 +63,10 @@ func (c *cluster) show(s *trace.Step) {
 	h := autoscaler(ours, &c.spec)
 	h.Status = c.object
 	if err := s.Scene.Scale.Err; err != nil {
-		switch trace.Fault(err.Error()) {
-		case trace.WrongVersion:
+		switch trace.FaultError(err.Error()) {
+		case trace.ErrVersion:
 			h.Spec.ScaleTargetRef.APIVersion = "apps/v1/beta"
-		case trace.WrongKind:
+		case trace.ErrKind:
 			h.Spec.ScaleTargetRef.Kind = "Unserved"
 		}
 	}
@@ -76,7 +82,7 @@ func (c *cluster) show(s *trace.Step) {
 func (c *cluster) Get(_ context.Context, target schema.GroupResource, name string, _ metav1.GetOptions) (*autoscalingv1.Scale, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if target != scaleTargets {
+	if target != scaleTargets() {
 		return nil, apierrors.NewNotFound(target, name)
 	}
 	if name == rival {
@@ -170,5 +176,5 @@ func (mapper) RESTMappings(gk schema.GroupKind, _ ...string) ([]*meta.RESTMappin
 	if gk.Kind != "Deployment" {
 		return nil, errNotServed
 	}
-	return []*meta.RESTMapping{{Resource: oldTargets.WithVersion("v1")}, {Resource: scaleTargets.WithVersion("v1")}}, nil
+	return []*meta.RESTMapping{{Resource: oldTargets().WithVersion("v1")}, {Resource: scaleTargets().WithVersion("v1")}}, nil
 }

@@ -22,8 +22,6 @@ const (
 	objectRef = "Service"
 )
 
-var podLabels = map[string]string{"app": "workers"}
-
 // autoscaler is spec as the API server stores it, defaults filled in.
 func autoscaler(name string, spec *hpa.Spec) *autoscalingv2.HorizontalPodAutoscaler {
 	h := &autoscalingv2.HorizontalPodAutoscaler{
@@ -91,14 +89,14 @@ func rules(r *hpa.Rules) *autoscalingv2.HPAScalingRules {
 	}
 	out := new(autoscalingv2.HPAScalingRules)
 	if w := r.StabilizationWindow; w != nil {
-		out.StabilizationWindowSeconds = new(int32(*w / time.Second))
+		out.StabilizationWindowSeconds = new(int32(w.Seconds()))
 	}
 	if r.Select != "" {
 		out.SelectPolicy = new(autoscalingv2.ScalingPolicySelect(r.Select))
 	}
 	for _, p := range r.Policies {
 		out.Policies = append(out.Policies, autoscalingv2.HPAScalingPolicy{
-			Type: autoscalingv2.HPAScalingPolicyType(p.Type), Value: p.Value, PeriodSeconds: int32(p.Period / time.Second),
+			Type: autoscalingv2.HPAScalingPolicyType(p.Type), Value: p.Value, PeriodSeconds: int32(p.Period.Seconds()),
 		})
 	}
 	if r.Tolerance != nil {
@@ -109,7 +107,7 @@ func rules(r *hpa.Rules) *autoscalingv2.HPAScalingRules {
 
 func pod(p *hpa.Pod) *corev1.Pod {
 	out := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: p.Name, Labels: podLabels},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: p.Name, Labels: map[string]string{"app": ours}},
 		Status:     corev1.PodStatus{Phase: corev1.PodPhase(p.Phase)},
 	}
 	if p.Deleted {

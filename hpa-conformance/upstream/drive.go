@@ -108,7 +108,7 @@ func (c *cluster) present(s *trace.Step) {
 }
 
 // errTooManyConflicts stands for the last of them.
-var errTooManyConflicts = trace.Fault("somebody else was first, again and again")
+var errTooManyConflicts = trace.FaultError("somebody else was first, again and again")
 
 // sync waits for the sync at the instant at, and notes what it did. Only a conflict keeps a sync from ending within the instant.
 func (c *cluster) sync(at time.Time, s *trace.Step) error {

@@ -105,7 +105,7 @@ type verdict struct {
 func (c *Controller) decide(now time.Time, s *Scene, woken bool, asked []Proposal) verdict {
 	spec := s.Scale.Spec
 	if c.proposals == nil {
-		c.proposals = history{{now, spec}}
+		c.proposals = history{{at: now, replicas: spec}}
 	}
 	v := verdict{Decision: Decision{Desired: spec, Proposed: -1}, winner: -1}
 	switch {
@@ -174,8 +174,8 @@ func (c *Controller) remember(at time.Time, spec, desired int32) {
 	switch {
 	case !c.hasBehavior:
 	case desired > spec:
-		c.added = c.added.put(record{at, desired - spec}, at.Add(-c.up.longest))
+		c.added = c.added.putSpending(record{at: at, replicas: desired - spec}, at.Add(-c.up.longest))
 	default:
-		c.removed = c.removed.put(record{at, spec - desired}, at.Add(-c.down.longest))
+		c.removed = c.removed.putSpending(record{at: at, replicas: spec - desired}, at.Add(-c.down.longest))
 	}
 }

@@ -22,6 +22,7 @@ func FuzzSync(f *testing.F) {
 		checkDecisions(t, spec, steps)
 		checkMonotone(t, spec, steps)
 		checkErrorsLeaveNoTrace(t, spec, steps)
+		checkReconcile(t, spec, steps)
 	})
 }
 
@@ -105,6 +106,27 @@ func expectEqual(t *testing.T, want, got []hpa.Decision) {
 		if want[i] != got[i] {
 			t.Errorf("decision %d is %+v, want %+v", i, got[i], want[i])
 		}
+	}
+}
+
+// checkReconcile holds that Sync is Reconcile without the status.
+func checkReconcile(t *testing.T, spec hpa.Spec, steps []step) {
+	t.Helper()
+	whole, err := hpa.New(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short := newRig(t, spec, 3)
+	var status hpa.Status
+	for i, s := range steps {
+		short.now = short.now.Add(s.after)
+		short.replicas = max(short.replicas+s.moved, 0)
+		have := max(short.replicas-s.lag, 0)
+		out := whole.Reconcile(short.now, status, hpa.Scene{Scale: hpa.Scale{Spec: short.replicas, Status: have}, Metrics: []hpa.Metric{s.metric}})
+		if got := short.c.Sync(short.now, short.replicas, have, s.metric); got != out.Decision {
+			t.Fatalf("step %d: Sync gives %+v, Reconcile %+v", i, got, out.Decision)
+		}
+		short.replicas, status = out.Desired, out.Status
 	}
 }
 

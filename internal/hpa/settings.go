@@ -53,13 +53,16 @@ func (s *Settings) validate() error {
 	if s.Tolerance < 0 || math.IsNaN(s.Tolerance) || math.IsInf(s.Tolerance, 1) {
 		errs = append(errs, fmt.Errorf("settings.tolerance: %v must be a number of at least 0", s.Tolerance))
 	}
-	for name, d := range map[string]time.Duration{
-		"downscaleStabilization": s.DownscaleStabilization,
-		"cpuInitialization":      s.CPUInitialization,
-		"initialReadiness":       s.InitialReadiness,
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"downscaleStabilization", s.DownscaleStabilization},
+		{"cpuInitialization", s.CPUInitialization},
+		{"initialReadiness", s.InitialReadiness},
 	} {
-		if d < 0 {
-			errs = append(errs, fmt.Errorf("settings.%s: %v must not be below 0", name, d))
+		if d.value < 0 {
+			errs = append(errs, fmt.Errorf("settings.%s: %v must not be below 0", d.name, d.value))
 		}
 	}
 	return errors.Join(errs...)

@@ -34,9 +34,41 @@ func TestValidation(t *testing.T) {
 		"a negative tolerance":       {edit: func(s *hpa.Spec) { s.Behavior.ScaleUp.Tolerance = new(-0.1) }, want: []string{"behavior.scaleUp.tolerance"}},
 		"a tolerance without number": {edit: func(s *hpa.Spec) { s.Behavior.ScaleUp.Tolerance = new(math.NaN()) }, want: []string{"behavior.scaleUp.tolerance"}},
 		"a tolerance without end":    {edit: func(s *hpa.Spec) { s.Behavior.ScaleUp.Tolerance = new(math.Inf(1)) }, want: []string{"behavior.scaleUp.tolerance"}},
-		"an empty list of policies":  {edit: func(s *hpa.Spec) { s.Behavior.ScaleUp.Policies = []hpa.Policy{} }, want: []string{"behavior.scaleUp.policies"}},
-		"a policy of nothing":        {edit: func(s *hpa.Spec) { s.Behavior.ScaleUp.Policies = []hpa.Policy{{}} }, want: []string{"policies[0].type", "policies[0].value", "policies[0].period"}},
-		"a period of half a second":  {edit: func(s *hpa.Spec) { s.Behavior.ScaleUp.Policies[0].Period = time.Second / 2 }, want: []string{"policies[0].period"}},
+		"a minimum of 0":             {edit: func(s *hpa.Spec) { s.MinReplicas, s.MinZero = 0, true }},
+		"a minimum of 0 and of 2":    {edit: func(s *hpa.Spec) { s.MinZero = true }, want: []string{"minReplicas"}},
+		"a minimum of 0 by processor": {
+			edit: func(s *hpa.Spec) {
+				s.MinReplicas, s.MinZero, s.AverageValue, s.Metrics = 0, true, 0, []hpa.MetricSpec{processor(50)}
+			},
+			want: []string{"minReplicas: 0 needs"},
+		},
+		"every source": {edit: func(s *hpa.Spec) {
+			s.AverageValue, s.Metrics = 0, []hpa.MetricSpec{external(hpa.Target{Value: 1}), object(hpa.Target{AverageValue: 1}), perPod(1), processor(1)}
+		}},
+		"metrics and their short form": {edit: func(s *hpa.Spec) { s.Metrics = []hpa.MetricSpec{perPod(1)} }, want: []string{"averageValue"}},
+		"an empty list of metrics":     {edit: func(s *hpa.Spec) { s.AverageValue, s.Metrics = 0, []hpa.MetricSpec{} }, want: []string{"metrics"}},
+		"metrics of nothing": {
+			edit: func(s *hpa.Spec) {
+				s.AverageValue, s.Metrics = 0, []hpa.MetricSpec{{}, {Source: hpa.ContainerResource, Name: "cpu", Target: hpa.Target{Utilization: -1}}}
+			},
+			want: []string{"metrics[0].type", "metrics[0].name", "metrics[0].target: must", "metrics[1].container", "metrics[1].target.averageUtilization"},
+		},
+		"targets of other sources": {
+			edit: func(s *hpa.Spec) {
+				s.AverageValue, s.Metrics = 0, []hpa.MetricSpec{external(hpa.Target{Utilization: 1}), processor(0)}
+				s.Metrics[1].Target.Value = 1
+			},
+			want: []string{"metrics[0].target.averageUtilization", "metrics[1].target.value"},
+		},
+		"settings that are none": {
+			edit: func(s *hpa.Spec) {
+				s.Settings = &hpa.Settings{Tolerance: -1, DownscaleStabilization: -1, CPUInitialization: -1, InitialReadiness: -1}
+			},
+			want: []string{"settings.tolerance", "settings.downscale", "settings.cpu", "settings.initial"},
+		},
+		"an empty list of policies": {edit: func(s *hpa.Spec) { s.Behavior.ScaleUp.Policies = []hpa.Policy{} }, want: []string{"behavior.scaleUp.policies"}},
+		"a policy of nothing":       {edit: func(s *hpa.Spec) { s.Behavior.ScaleUp.Policies = []hpa.Policy{{}} }, want: []string{"policies[0].type", "policies[0].value", "policies[0].period"}},
+		"a period of half a second": {edit: func(s *hpa.Spec) { s.Behavior.ScaleUp.Policies[0].Period = time.Second / 2 }, want: []string{"policies[0].period"}},
 		"everything at once": {
 			edit: func(s *hpa.Spec) {
 				s.MinReplicas, s.MaxReplicas, s.AverageValue = -1, -2, -3

@@ -24,7 +24,7 @@ func (c *Controller) stabilizeBoth(now time.Time, spec, want int32) int32 {
 			highest = max(highest, p.replicas)
 		}
 	}
-	c.proposals = c.proposals.put(record{now, want}, now.Add(-max(c.up.window, c.down.window)))
+	c.proposals = c.proposals.put(record{at: now, replicas: want}, now.Add(-max(c.up.window, c.down.window)))
 	return min(max(spec, lowest), highest)
 }
 
@@ -38,6 +38,6 @@ func (c *Controller) stabilizeDown(now time.Time, want int32) int32 {
 			highest = max(highest, p.replicas)
 		}
 	}
-	c.proposals = c.proposals.put(record{now, want}, cutoff)
+	c.proposals = c.proposals.put(record{at: now, replicas: want}, cutoff)
 	return highest
 }

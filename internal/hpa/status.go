@@ -70,7 +70,7 @@ type Event struct {
 }
 
 // Condition returns the condition of the given type, nil if s has none.
-func (s *Status) Condition(t ConditionType) *Condition {
+func (s Status) Condition(t ConditionType) *Condition {
 	for i := range s.Conditions {
 		if s.Conditions[i].Type == t {
 			return &s.Conditions[i]

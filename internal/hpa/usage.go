@@ -37,7 +37,7 @@ func (u *usage) gauge(target Target) (ratio float64, current MetricStatus, err e
 	if requested == 0 {
 		return 0, MetricStatus{}, ErrNoRequests
 	}
-	percent := int32(sum * 100 / requested)
+	percent := int32(sum * 100 / requested) //nolint:gosec // it overflows as upstream's does
 	return float64(percent) / float64(target.Utilization), MetricStatus{Kind: KindUtilization, Value: sum / n, Utilization: percent}, nil
 }
 
@@ -61,10 +61,7 @@ func (c *Controller) proposeByPods(now time.Time, s *Scene, m *MetricSpec, read 
 		return p
 	}
 	u.fillIn(ratio, m.Target)
-	filled, _, err := u.gauge(m.Target)
-	if err != nil {
-		return Proposal{Err: err}
-	}
+	filled, _, _ := u.gauge(m.Target) // What was filled in takes no request away.
 	replicas := int32(math.Ceil(filled * float64(len(u.values))))
 	switch {
 	case c.within(filled):
