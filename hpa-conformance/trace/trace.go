@@ -27,7 +27,7 @@ type Step struct {
 	// Conflicts are the updates of the scale subresource that meet a conflict before one is taken. How long they take is in Scene.Write.
 	Conflicts int `json:",omitempty"`
 	// Did is what the real controller made of it.
-	Did Answer
+	Did Answer `json:",omitzero"`
 }
 
 // Answer is what can be seen of a sync from outside.
