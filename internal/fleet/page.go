@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -100,6 +101,18 @@ func (p *Page) Flow(subscription string) *Flow {
 		}
 	}
 	return nil
+}
+
+// Subscriptions returns those that the page says something about, by their short IDs, in order.
+func (p *Page) Subscriptions() []string {
+	var names []string
+	for i := range p.flows {
+		if f := &p.flows[i]; f.seen != 0 {
+			names = append(names, f.Subscription)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // AllAcked adds up the acks of all flows.

@@ -57,6 +57,9 @@ func TestAPage(t *testing.T) {
 		Subscription: "offers", InFlight: 19, Slots: 20, Delivered: 1000, Left: 911, Acked: 900, Nacked: 15, AckedSeconds: 90.5,
 		Frontier: 1.7642412e9, Last: 1.76424125e9, Connected: 1, Paused: 1, Draining: 1,
 	}
+	if diff := cmp.Diff([]string{"offers", "orders"}, p.Subscriptions()); diff != "" {
+		t.Error(diff)
+	}
 	if diff := cmp.Diff(want, p.Flow("offers"), cmpopts.IgnoreUnexported(Flow{})); diff != "" {
 		t.Error(diff)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"spillway/internal/fleet"
 	"spillway/internal/nowcast"
 )
 
@@ -28,6 +29,7 @@ type Meter struct {
 	// Client is what asks.
 	Client *http.Client
 
+	page   fleet.Page
 	state  nowcast.State
 	result nowcast.Result
 	first  float64 // acked at the first scrape
@@ -64,20 +66,23 @@ func (m *Meter) Scrape(ctx context.Context) error {
 	if answer.StatusCode != http.StatusOK {
 		return fmt.Errorf("scraping the worker: %s answers %s", m.URL, answer.Status)
 	}
-	p, err := readPage(io.LimitReader(answer.Body, maxPage))
+	text, err := io.ReadAll(io.LimitReader(answer.Body, maxPage))
 	if err != nil {
+		return fmt.Errorf("scraping the worker: %w", err)
+	}
+	if err := m.page.Parse(text); err != nil {
+		return fmt.Errorf("reading the worker's metrics: %w", err)
+	}
+	if m.Subscription, err = subscription(&m.page, m.Subscription); err != nil {
 		return err
 	}
-	if m.Subscription, err = p.subscription(m.Subscription); err != nil {
-		return err
-	}
-	m.take(p, time.Now())
+	m.take(time.Now())
 	return nil
 }
 
-// take lets the law see a page.
-func (m *Meter) take(p page, now time.Time) {
-	pod := p.pod(m.Subscription, now)
+// take lets the law see the page.
+func (m *Meter) take(now time.Time) {
+	pod := pod(&m.page, m.page.Flow(m.Subscription), now)
 	if pod.CPULimit == 0 {
 		pod.CPULimit = m.Cores
 	}
