@@ -57,6 +57,19 @@ func (p *Process) signal(s syscall.Signal) error { return syscall.Kill(-p.cmd.Pr
 // Ended is closed when the program has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
+// Wait waits until the program has ended by itself, or ctx is done. Its error says that the program did not end well.
+func (p *Process) Wait(ctx context.Context) error {
+	select {
+	case <-p.ended:
+	case <-ctx.Done():
+		return errors.Join(context.Cause(ctx), p.Kill())
+	}
+	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+		return fmt.Errorf("%s ended with code %d", p.cmd.Path, code)
+	}
+	return nil
+}
+
 // Stop asks the program to end, and waits until it has. Its error says that the program did not end well.
 func (p *Process) Stop() error {
 	if err := p.signal(syscall.SIGTERM); err != nil {

@@ -106,7 +106,7 @@ func (b *bench) learn(ctx context.Context, server *run.Server, l load) (out lear
 		return out, errors.Join(err, publisher.Kill())
 	}
 	out.half, out.halfBy, err = meter.Capacity()
-	if err := errors.Join(err, publisher.Stop()); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := errors.Join(err, publisher.Wait(ctx)); err != nil {
 		return out, err
 	}
 	if _, err := queue.Fill(ctx, (l.rate*2*int(saturated/time.Second)/run.Batch+1)*run.Batch); err != nil {

@@ -31,8 +31,7 @@ func (b *bench) measureTune(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	<-p.Ended()
-	if err := p.Stop(); err != nil {
+	if err := p.Wait(ctx); err != nil {
 		return err
 	}
 	b.add("tune_seconds", time.Since(begin).Seconds(), "s")

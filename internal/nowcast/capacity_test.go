@@ -102,6 +102,37 @@ func TestCapacity(t *testing.T) {
 		wantNear(t, "capacity ten minutes later", got.Capacity, 88, 1)
 		wantNear(t, "capacity hours later", r.pass(6*3600, 50, 0).Capacity, 120, 1)
 	})
+	// waiting lets pods deliver messages of 30 s with every slot free when they are asked, using a share of their one core.
+	waiting := func(t *testing.T, perPod, cpu float64) nowcast.Explanation {
+		t.Helper()
+		r := newRig(t, 2)
+		for range 60 {
+			r.in.Now = r.in.Now.Add(5 * time.Second)
+			for i := range r.in.Pods {
+				p := &r.in.Pods[i]
+				r.work(p, 5*perPod, 30*time.Second)
+				p.InFlight, p.CPULimit, p.CPUSeconds = 0, 1, p.CPUSeconds+5*cpu
+			}
+			r.tick()
+		}
+		return r.last.Explanation
+	}
+	t.Run("a busy processor is saturation, though a scrape that needs it too finds every slot free", func(t *testing.T) {
+		x := waiting(t, 80, 0.6) // Others have the rest of the node: its own count says 133/s.
+		if x.CapacityBy != "reached while saturated" || x.Capacity < 79 || x.Capacity > 81 {
+			t.Errorf("the capacity is %.0f/s by %s, want 80", x.Capacity, x.CapacityBy)
+		}
+	})
+	t.Run("so are slots that handlers use up", func(t *testing.T) {
+		if x := waiting(t, 170, 0); x.CapacityBy != "reached while saturated" || x.Capacity < 169 || x.Capacity > 171 {
+			t.Errorf("the capacity is %.0f/s by %s, want 170", x.Capacity, x.CapacityBy)
+		}
+	})
+	t.Run("a pod that is busy with nothing has reached nothing, however old its messages are", func(t *testing.T) {
+		if x := waiting(t, 10, 0.1); x.Ceilings.Reached != 0 {
+			t.Errorf("it has reached %.0f/s", x.Ceilings.Reached)
+		}
+	})
 	t.Run("idle, the last known stays", func(t *testing.T) {
 		r := newRig(t, 2)
 		r.pass(120, 100, 0)

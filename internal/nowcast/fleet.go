@@ -216,7 +216,7 @@ func (c *counted) follow(s *State, law Law, pod *Pod, dt float64, reached *quoti
 	s.verdicts.add(max(0, pod.Nacked-old.Nacked), acked)
 	if pod.Ready && !pod.Terminating {
 		s.measure(law, pod, &old, dt)
-		if c.full && pod.full() && s.age >= nearNow && s.caughtSince.IsZero() && old.Slots > 0 {
+		if s.age >= nearNow && s.caughtSince.IsZero() && old.Slots > 0 && ((c.full && pod.full()) || busy(pod, &old, dt)) {
 			reached.add(acked, dt)
 		}
 	}
@@ -225,6 +225,13 @@ func (c *counted) follow(s *State, law Law, pod *Pod, dt float64, reached *quoti
 	if c.brought && !s.caughtSince.IsZero() {
 		c.setClock()
 	}
+}
+
+// busy reports whether most of a pod's slots or half of its processor was in use. On one processor short handlers run one after the other, and a
+// scrape, which needs it too, finds every slot free.
+func busy(pod, old *Pod, dt float64) bool {
+	return (pod.Slots > 0 && pod.AckedSeconds-old.AckedSeconds >= busySlots*pod.Slots*dt) ||
+		(pod.CPULimit > 0 && pod.CPUSeconds-old.CPUSeconds >= busyCPU*pod.CPULimit*dt)
 }
 
 // total is what the fleet has counted by now. Each pod is carried from its scrape to now at its own rate; one that cannot be scraped is counted

@@ -75,6 +75,8 @@ const (
 	drift       = 0.01  // By which what was reached while saturated rises again in a minute.
 	driftMost   = 1.5   // And how far above what was measured.
 	saturation  = 60.0  // Pod seconds of it after which it tells a capacity.
+	busySlots   = 0.8   // Share of the time of a pod's slots,
+	busyCPU     = 0.5   // and of its processor, from which on it does what it can while messages wait.
 	slack       = 1.1   // By which handlers may seem to take more than there is, and
 	noise       = 5.0   // seconds of it that clocks may be off: a pod beyond both counts what cannot be.
 	clockGap    = 0.2   // Between messages, at the most, while a pod's clock is learned,
