@@ -11,12 +11,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -56,9 +58,11 @@ func newAPIServer(t *testing.T) *apiServer {
 	t.Helper()
 	s := &apiServer{dir: t.TempDir()}
 	mux := http.NewServeMux()
+	own := asking("offers", "resource.labels.subscription_id")
+	own.Annotations = map[string]string{"spillway/min-replicas": "3", "spillway/headroom": "much"}
 	mux.HandleFunc("GET /apis/autoscaling/v2/horizontalpodautoscalers", listOrWatch(&autoscalingv2.HorizontalPodAutoscalerList{
 		TypeMeta: metav1.TypeMeta{Kind: "HorizontalPodAutoscalerList", APIVersion: "autoscaling/v2"}, ListMeta: metav1.ListMeta{ResourceVersion: "1"},
-		Items: []autoscalingv2.HorizontalPodAutoscaler{asking("offers", "resource.labels.subscription_id"), asking("lost", "team")},
+		Items: []autoscalingv2.HorizontalPodAutoscaler{own, asking("lost", "team")},
 	}))
 	mux.HandleFunc("GET /api/v1/namespaces/web/pods", listOrWatch(&corev1.PodList{
 		TypeMeta: metav1.TypeMeta{Kind: "PodList", APIVersion: "v1"}, ListMeta: metav1.ListMeta{ResourceVersion: "1"},
@@ -221,11 +225,24 @@ func TestInACluster(t *testing.T) {
 	if _, err := hpa.NamespacedMetrics("web").List("pubsub_subscription_unacked_messages", labels.SelectorFromSet(labels.Set{"subscription_id": "orders"})); !apierrors.IsNotFound(err) {
 		t.Errorf("a subscription that nobody watches: %v", err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); len(api.told()) == 0 && time.Now().Before(deadline); {
+	// Nobody has measured anything: as many pods as there are and one at least, or as the autoscaler's own settings say.
+	r.eventually("/metrics", http.StatusOK, `pubsub_subscription_desired_replicas{horizontalpodautoscaler="offers",namespace="web",project_id="shop",subscription_id="offers"} 3`)
+	for namespace, want := range map[string]int64{"web": 3, "elsewhere": 1} {
+		list, err := hpa.NamespacedMetrics(namespace).List("pubsub_subscription_desired_replicas", labels.SelectorFromSet(labels.Set{"subscription_id": "offers"}))
+		if err != nil || len(list.Items) != 1 || list.Items[0].Value.Value() != want {
+			t.Errorf("in namespace %s it reads %v, %v", namespace, list, err)
+		}
+	}
+	if _, err := hpa.NamespacedMetrics("web").List("pubsub_subscription_pod_capacity", labels.SelectorFromSet(labels.Set{"subscription_id": "offers"})); !apierrors.IsServiceUnavailable(err) {
+		t.Errorf("what is not known: %v", err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); len(api.told()) < 2 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
-	if told := api.told(); len(told) != 1 || told[0] != "lost NoSubscription" {
-		t.Errorf("told %v", told)
+	told := api.told()
+	slices.Sort(told)
+	if diff := cmp.Diff([]string{"lost NoSubscription", "offers BadAnnotation"}, told); diff != "" {
+		t.Error(diff)
 	}
 	asKEDA(t, app.KEDAAddr())
 	r.eventually("/", http.StatusOK, "scaledobject web/orders")

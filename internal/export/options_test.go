@@ -68,6 +68,18 @@ func TestValidateNamesEveryFaultAtOnce(t *testing.T) {
 		{name: "held for ever", args: []string{one, "--hold-for=2562047h"}, want: []string{`--hold "2562047h0m0s": makes more than 1h0m0s`}},
 		{name: "an endpoint with a scheme", args: []string{one, "--monitoring-endpoint=http://127.0.0.1:8085"}, want: []string{`--monitoring-endpoint "http://127.0.0.1:8085": is not an address`}},
 		{name: "an endpoint without a host", args: []string{one, "--monitoring-endpoint=:8085"}, want: []string{`--monitoring-endpoint ":8085": has no host`}},
+		{name: "workers", args: []string{"--worker=projects/shop/subscriptions/offers=10.0.0.7:8080", "--drain-time=30s", "--headroom=1.2", "--pod-capacity=200", "--min-replicas=2", "--max-replicas=20"}},
+		{name: "workers without a project", args: []string{"--worker=offers=10.0.0.7:8080"}, want: []string{`--worker "offers=10.0.0.7:8080": not a subscription`}},
+		{name: "a worker alone", args: []string{one, "--worker=10.0.0.7:8080"}, want: []string{`--worker "10.0.0.7:8080": is not SUBSCRIPTION=URL; give projects/P/subscriptions/S=http://HOST:PORT`}},
+		{name: "workers from nowhere", args: []string{one, "--workers-file=/no/such/file"}, want: []string{`--workers-file "/no/such/file": cannot be read: no such file or directory; give a list such as [{"targets"`}},
+		{name: "scrapes that overlap", args: []string{one, "--scrape-interval=2s"}, want: []string{`--scrape-timeout "3s": leaves no time before the next scrape`}},
+		{name: "scrapes too often", args: []string{one, "--scrape-interval=100ms", "--scrape-timeout=0"}, want: []string{`--scrape-interval "100ms": is out of bounds; give 1s to 1m`, `--scrape-timeout "0s": must be above 0`}},
+		{name: "a recording in no directory", args: []string{one, "--record=/no/such/directory/file", "--record-limit=0"}, want: []string{`--record-limit "0": is out of bounds`, `--record "/no/such/directory/file": is in no directory`}},
+		{name: "a law that is none", args: []string{one, "--drain-time=0", "--headroom=0.5", "--pod-capacity=-1", "--max-arrival-rate=NaN", "--min-replicas=-1", "--max-replicas=0.5"}, want: []string{
+			`--drain-time "0": is out of bounds; give seconds`, `--headroom "0.5": is out of bounds; give a factor from 1 to 10`, `--pod-capacity "-1"`, `--max-arrival-rate "NaN"`,
+			`--min-replicas "-1"`, `--max-replicas "0.5"`,
+		}},
+		{name: "bounds that exclude each other", args: []string{one, "--min-replicas=5", "--max-replicas=4"}, want: []string{`--min-replicas "5": is above --max-replicas`}},
 		{
 			name: "everything wrong",
 			args: []string{
