@@ -29,7 +29,7 @@ func startTarget(t *testing.T, command ...string) (url string, lines <-chan stri
 		t.Fatal(err)
 	}
 	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	_ = ln.Close()                                                      // The target wants a number.
+	_ = ln.Close() // The target wants a number.
 	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), "PORT="+port)
 	cmd.Stderr = os.Stderr
