@@ -25,6 +25,8 @@ RACE = $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
 # The modules inside this one, so that their dependencies are not its own.
 NESTED := bench browser interop examples/mess tools/ship
+# Modules on all of Kubernetes: kept tidy, but not linted and not vetted, because that would compile it anew.
+LARGE := hpa-conformance e2e/controlplane e2e/adapter
 
 # Tools are built once for each set of pinned versions and each Go release.
 TOOLS = $(BIN)/tools/$(firstword $(shell { $(GO) env GOVERSION; cat tools/go.sum tools/promtool/go.sum; } | cksum))
@@ -86,11 +88,11 @@ verify-fmt: $(LINT) ## Fail if the code is not formatted.
 
 .PHONY: update-mod
 update-mod: ## Make go.mod and go.sum name what the code imports.
-	for module in . $(NESTED) hpa-conformance; do (cd $$module && $(GO) mod tidy); done
+	for module in . $(NESTED) $(LARGE); do (cd $$module && $(GO) mod tidy); done
 
 .PHONY: verify-mod
 verify-mod: ## Fail if go.mod or go.sum does not name what the code imports.
-	@for module in . $(NESTED) hpa-conformance; do (cd $$module && $(GO) mod tidy -diff) || { echo "go.mod or go.sum of $$module is not tidy; run: make update-mod" >&2; exit 1; }; done
+	@for module in . $(NESTED) $(LARGE); do (cd $$module && $(GO) mod tidy -diff) || { echo "go.mod or go.sum of $$module is not tidy; run: make update-mod" >&2; exit 1; }; done
 
 .PHONY: update-goldens
 update-goldens: ## Write the golden files anew from what the code does now.
@@ -211,6 +213,10 @@ soak: ## Faults at random for HOURS (default 1); memory, goroutines and descript
 .PHONY: e2e-build
 e2e-build: ## Build what the end-to-end tests run: Kubernetes and the adapters once (10 minutes), kept in the cache directory.
 	cd e2e && $(GO) run ./build
+
+.PHONY: e2e-cluster
+e2e-cluster: e2e-build ## Start the real control plane, run Pods on it as a kubelet does, break it, and see that nothing is left (2 minutes).
+	cd e2e && $(GO) test $(RACE) -count=1 -timeout=15m ./cluster ./network ./node ./pki ./process ./programs ./sandbox ./services
 
 .PHONY: tools
 tools: $(LINT) $(BENCHSTAT) $(PROMTOOL) ## Build the pinned tools: golangci-lint, benchstat, promtool.

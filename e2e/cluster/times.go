@@ -17,8 +17,11 @@ type Times struct {
 	BackOff          time.Duration // the first wait before a container is started again; it doubles up to 30 times that
 }
 
+// leastGrace is what a busy machine needs to renew the lease of a node in time.
+const leastGrace = 10 * time.Second
+
 // TimesAt returns Kubernetes' own defaults, each divided by the speed. None is shorter than a second, because the lease
-// of a node and the flags of the tolerations count whole seconds.
+// of a node and the flags of the tolerations count whole seconds, and a node's grace is not shorter than 10 s.
 func TimesAt(speed float64) Times {
 	by := func(d time.Duration) time.Duration {
 		return max(time.Second, time.Duration(float64(d)/speed).Round(time.Second))
@@ -30,7 +33,7 @@ func TimesAt(speed float64) Times {
 		HPACPUStart:      by(5 * time.Minute),
 		NodeLease:        by(10 * time.Second),
 		NodeMonitor:      by(5 * time.Second),
-		NodeGrace:        by(50 * time.Second),
+		NodeGrace:        max(leastGrace, by(50*time.Second)),
 		NodeToleration:   by(5 * time.Minute),
 		BackOff:          by(10 * time.Second),
 	}

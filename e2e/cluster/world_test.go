@@ -4,8 +4,12 @@ package cluster_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,7 +38,7 @@ func start(t *testing.T, nodes int) *cluster.Cluster {
 	began := time.Now()
 	c, err := cluster.Start(t.Context(), cluster.Options{
 		Nodes: nodes, Speed: 10, Dir: t.TempDir(), Log: zaptest.NewLogger(t, zaptest.Level(zap.InfoLevel)),
-		Images: node.Images{"spillway/worker": {Program: worker}, "shell": {Program: "/bin/sh", Machine: true}},
+		Images: node.Images{"spillway/worker": {Program: worker}, "shell": {Program: "/bin/sh", Machine: true}, "bash": {Program: "/bin/bash", Machine: true}},
 	})
 	if errors.Is(err, programs.ErrMissing) {
 		testenv.Skip(t, err.Error())
@@ -127,6 +131,33 @@ func expectReady(t *testing.T, c *cluster.Cluster, app string, want int) []core.
 		return nil
 	})
 	return pods
+}
+
+// queries says whether Prometheus has an answer for a query.
+func queries(ctx context.Context, query string) error {
+	target := "http://" + cluster.Address + ":9090/api/v1/query?query=" + url.QueryEscape(query)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return err
+	}
+	request.Close = true
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	var answer struct{ Data struct{ Result []any } }
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return err
+	}
+	if len(answer.Data.Result) == 0 {
+		return fmt.Errorf("%s has no answer: %s", query, body)
+	}
+	return nil
 }
 
 func isReady(pod core.Pod) bool {

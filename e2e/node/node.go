@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 
 	"go.uber.org/zap"
 	"k8s.io/apimachinery/pkg/types"
@@ -85,6 +86,19 @@ func (n *Node) Return(ctx context.Context) error {
 		return errors.New("the node is there")
 	}
 	return n.Start(ctx)
+}
+
+// Crash kills the program of a container, as a crash does. What its restart policy says follows.
+func (n *Node) Crash(namespace, pod, container string) error {
+	for _, i := range n.incarnations() {
+		if i.namespace == namespace && i.pod == pod && i.container == container {
+			if err := syscall.Kill(i.pid, syscall.SIGKILL); err != nil {
+				return fmt.Errorf("killing container %s of %s/%s: %w", container, namespace, pod, err)
+			}
+			return nil
+		}
+	}
+	return fmt.Errorf("container %s of %s/%s does not run on %s", container, namespace, pod, n.name)
 }
 
 // PodLogs is the folder of the containers' logs, below Options.Dir.

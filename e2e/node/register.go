@@ -97,7 +97,7 @@ func (n *Node) renew(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		attempt, cancel := context.WithTimeout(ctx, n.opts.Lease)
+		attempt, cancel := context.WithTimeout(ctx, askWithin)
 		err := n.renewLease(attempt)
 		if err == nil {
 			err = n.publishNode(attempt)

@@ -121,6 +121,20 @@ func (p *Process) wait(ctx context.Context) error {
 // Eventually asks until the answer is nil. When the context is done or stopped is closed, it returns the last answer
 // with the reason.
 func Eventually(ctx context.Context, stopped <-chan struct{}, ask func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if stopped != nil {
+		var watching sync.WaitGroup
+		defer watching.Wait()
+		defer cancel(nil)
+		watching.Go(func() {
+			select {
+			case <-ctx.Done():
+			case <-stopped:
+				cancel(errors.New("the program has ended"))
+			}
+		})
+	}
 	timer := time.NewTicker(askEvery)
 	defer timer.Stop()
 	var last error // what was said before the time was up says more than that it was up
@@ -135,8 +149,6 @@ func Eventually(ctx context.Context, stopped <-chan struct{}, ask func(context.C
 		select {
 		case <-ctx.Done():
 			return errors.Join(context.Cause(ctx), last)
-		case <-stopped:
-			return errors.Join(errors.New("the program has ended"), last)
 		case <-timer.C:
 		}
 	}
