@@ -245,6 +245,26 @@ need-registry:
 push: need-registry images ## Push the images to REGISTRY, with the credentials of docker login (VERSION).
 	$(SHIP) push --out='$(CURDIR)/$(BIN)/images' --version='$(VERSION)' --registry='$(REGISTRY)'
 
+DIST ?= dist
+
+.PHONY: release
+release: ## Write a release into dist: programs, images, SBOMs, manifests, notes, checksums (VERSION=v1.2.3, REGISTRY, DIST).
+	$(SHIP) release --root='$(CURDIR)' --out='$(abspath $(DIST))' --version='$(VERSION)' --registry='$(REGISTRY)'
+
+# Another folder and an empty cache: what is left in common is the commit, the version and the Go release.
+VERIFY := $(BIN)/verify-release
+
+.PHONY: verify-release
+verify-release: ## Make the release in dist again, from a clone elsewhere with an empty cache, and compare (VERSION, REGISTRY, DIST).
+	@[[ -f '$(DIST)/SHA256SUMS' ]] || { echo 'there is no release in $(DIST); run: make release VERSION=v1.2.3' >&2; exit 1; }
+	rm -rf $(VERIFY)
+	git clone --quiet . $(VERIFY)/clone
+	GOCACHE='$(CURDIR)/$(VERIFY)/cache' $(MAKE) -C $(VERIFY)/clone release VERSION='$(VERSION)' REGISTRY='$(REGISTRY)' DIST='$(CURDIR)/$(VERIFY)/dist' >/dev/null
+	diff '$(DIST)/SHA256SUMS' $(VERIFY)/dist/SHA256SUMS
+	cd '$(DIST)' && sha256sum --check --quiet SHA256SUMS
+	rm -rf $(VERIFY)
+	@echo 'made again, the release has the same bytes'
+
 # The names of the tutorial that started this project.
 .PHONY: build-linux docker-build docker-push
 build-linux:

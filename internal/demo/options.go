@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"time"
@@ -60,6 +61,7 @@ func (o *Options) RegisterFlags(fs *pflag.FlagSet) {
 // Validate returns every fault at once.
 func (o *Options) Validate() error {
 	var errs config.Errors
+	errs.Check(runtime.GOOS != "windows", "spillway demo", runtime.GOOS, "has no SIGTERM to end the programs with", "run it on Linux or macOS, or in WSL")
 	errs.Check(slices.Contains([]string{policyBacklog, policyDesired, policyBoth}, o.Policy), "--policy", o.Policy, "is no policy", "give backlog, desired or both")
 	errs.Check(!o.Stay || o.Policy != policyBoth, "--stay", "true", "excludes --policy=both, which ends with a comparison", "give one of the two")
 	errs.Check(!o.Open || o.Page != "", "--open", "true", "has no page to open", "leave out --page=")

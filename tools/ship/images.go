@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -30,7 +29,9 @@ func newImages() *cobra.Command {
 			opts.checkPrograms(&errs)
 			return errs.Err()
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return images(cmd.Context(), opts, cmd.OutOrStdout()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return images(cmd.Context(), opts, func(file, pinned string) { fmt.Fprintf(cmd.OutOrStdout(), "%s  %s\n", file, pinned) })
+		},
 	}
 	opts.registerRoot(cmd.Flags())
 	opts.registerOut(cmd.Flags(), "to write the archives to")
@@ -41,8 +42,9 @@ func newImages() *cobra.Command {
 	return cmd
 }
 
-// images builds what is missing in Go's cache, and writes OUT/PROGRAM.tar for each program.
-func images(ctx context.Context, opts options, report io.Writer) error {
+// images builds what is missing in Go's cache, writes OUT/PROGRAM.tar for each program, and reports the file and the name with the
+// digest of each.
+func images(ctx context.Context, opts options, report func(file, pinned string)) error {
 	commit, err := compile.CommitOf(ctx, opts.root)
 	if err != nil {
 		return err
@@ -78,7 +80,7 @@ func images(ctx context.Context, opts options, report io.Writer) error {
 	return nil
 }
 
-func writeImage(opts options, about image.About, root []image.File, work string, report io.Writer) error {
+func writeImage(opts options, about image.About, root []image.File, work string, report func(file, pinned string)) error {
 	built := map[string]v1.Image{}
 	for _, arch := range opts.arch {
 		program, err := os.ReadFile(filepath.Join(work, arch, about.Program)) //nolint:gosec // A file that the build wrote.
@@ -102,6 +104,6 @@ func writeImage(opts options, about image.About, root []image.File, work string,
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(report, "%s  %s@%s\n", file, tag, digest)
-	return err
+	report(file, fmt.Sprintf("%s@%s", tag, digest))
+	return nil
 }

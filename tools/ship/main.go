@@ -21,6 +21,6 @@ func newCommand() *cobra.Command {
 		Short: "Make Spillway's images and releases, the same bytes each time",
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newImages(), newPush(), newRootfs())
+	root.AddCommand(newImages(), newPush(), newRelease(), newRootfs())
 	return root
 }

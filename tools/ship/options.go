@@ -29,6 +29,9 @@ func architectures() []string { return []string{"amd64", "arm64"} }
 // tagPattern is the registries' rule for tags, https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pull.
 var tagPattern = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
 
+// releasePattern is semantic versioning's form, with the v of Go's modules.
+var releasePattern = regexp.MustCompile(`^v(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)
+
 // options are what the commands share; each registers the flags that it has a use for.
 type options struct {
 	root     string
