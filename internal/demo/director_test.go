@@ -29,7 +29,7 @@ func stagedAct(t *testing.T, opts Options) (a *act, told func() string) {
 	s.wiring = newWiring(s.emulator.address)
 	s.fleet = NewFleet(func(name string) runner {
 		return s.wiring.wire(name, func(string) runner { return newCrew().worker(name) })
-	})
+	}, nil)
 	app := &App{opts: opts, pace: opts.pace(), story: offers(), board: page.NewBoard(1)}
 	a, err := app.newAct(s, policyOf(policyBacklog, app.pace))
 	if err != nil {

@@ -17,6 +17,7 @@ const restartPause = time.Second
 // starts it again should it die, and waits until it is gone. It is safe for concurrent use.
 type Fleet struct {
 	worker func(name string) runner
+	tell   func([]Member) error // Called with the lock at every change of who serves.
 	wait   sync.WaitGroup
 
 	mu      sync.Mutex
@@ -34,8 +35,14 @@ type pod struct {
 	child *child
 }
 
-// NewFleet returns a fleet without workers. worker returns how to run one.
-func NewFleet(worker func(name string) runner) *Fleet { return &Fleet{worker: worker} }
+// NewFleet returns a fleet without workers. worker returns how to run one. tell is told of every change of who serves, one
+// after the other; its error is a fault of the show. It may be nil.
+func NewFleet(worker func(name string) runner, tell func([]Member) error) *Fleet {
+	if tell == nil {
+		tell = func([]Member) error { return nil }
+	}
+	return &Fleet{worker: worker, tell: tell}
+}
 
 // Scale makes the fleet n workers large and returns at once. The newest are stopped first, as a ReplicaSet does.
 func (f *Fleet) Scale(ctx context.Context, n int) {
@@ -102,6 +109,9 @@ func (f *Fleet) note(p *pod, c *child) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p.child = c
+	if err := f.tell(f.members()); err != nil {
+		f.faults = append(f.faults, err.Error())
+	}
 }
 
 // Kill ends a serving worker by SIGKILL; its place is filled again after a pause. An empty name is the newest one.
@@ -134,6 +144,10 @@ type Member struct {
 func (f *Fleet) Members() []Member {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.members()
+}
+
+func (f *Fleet) members() []Member {
 	var list []Member
 	for _, p := range f.pods {
 		list = append(list, Member{Name: p.name, Address: p.address()})

@@ -86,7 +86,7 @@ func expectReplicas(t *testing.T, f *Fleet, want Replicas) {
 func TestTheFleetGrowsAndShrinksFromItsNewestEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew()
-		f := NewFleet(c.worker)
+		f := NewFleet(c.worker, nil)
 		f.Scale(t.Context(), 4)
 		expectReplicas(t, f, Replicas{Wanted: 4})
 		time.Sleep(1500 * time.Millisecond)
@@ -117,7 +117,7 @@ func TestTheFleetGrowsAndShrinksFromItsNewestEnd(t *testing.T) {
 func TestAWorkerThatDiesIsReportedAndReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew()
-		f := NewFleet(c.worker)
+		f := NewFleet(c.worker, nil)
 		f.Scale(t.Context(), 2)
 		time.Sleep(2 * time.Second)
 		c.die("worker-2", errors.New("worker-2: signal: killed"))
@@ -135,7 +135,7 @@ func TestAWorkerThatDiesIsReportedAndReplaced(t *testing.T) {
 func TestAKilledWorkerComesBackUnderItsNameAndIsNoFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew()
-		f := NewFleet(c.worker)
+		f := NewFleet(c.worker, nil)
 		if _, err := f.Kill(""); err == nil || err.Error() != "any worker does not serve at the moment" {
 			t.Errorf("killing nobody: %v", err)
 		}
@@ -172,7 +172,7 @@ func TestAWorkerThatCannotStartIsTriedOncePerPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := NewFleet(func(name string) runner {
 			return func(context.Context, func(string)) error { return errors.New(name + ": no") }
-		})
+		}, nil)
 		f.Scale(t.Context(), 1)
 		time.Sleep(3*restartPause + restartPause/2)
 		if n := len(f.Faults()); n != 4 {
@@ -185,7 +185,7 @@ func TestAWorkerThatCannotStartIsTriedOncePerPause(t *testing.T) {
 
 func TestAWorkerThatIsScaledAwayBeforeItServesIsNoFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := NewFleet(newCrew().worker)
+		f := NewFleet(newCrew().worker, nil)
 		f.Scale(t.Context(), 2)
 		time.Sleep(500 * time.Millisecond)
 		f.Scale(t.Context(), 1)
@@ -204,7 +204,7 @@ func TestABadEndOfAWorkerThatWasToldToStopIsAFault(t *testing.T) {
 				<-ctx.Done()
 				return errors.New("worker-1 did not end within 20s of SIGTERM and was killed")
 			}
-		})
+		}, nil)
 		f.Scale(t.Context(), 1)
 		synctest.Wait()
 		f.Stop(t.Context())

@@ -94,10 +94,11 @@ func TestTheProgramsTimesScaleWithThePace(t *testing.T) {
 			[]string{"emulator", "--project=spillway-demo", "--create=sellingoffer:opera-sellingoffer-v1", "--monitoring-speed=12"},
 		},
 		{
-			exporterProgram("bin/backlog-exporter", f, 12, "127.0.0.1:1"),
+			exporterProgram("bin/backlog-exporter", f, 12, "127.0.0.1:1", "/tmp/workers.json"),
 			[]string{
 				"--subscription=projects/spillway-demo/subscriptions/opera-sellingoffer-v1", "--monitoring-endpoint=127.0.0.1:1",
 				"--poll-interval=5s", "--fresh-for=20s", "--hold-for=25s",
+				"--workers-file=/tmp/workers.json",
 			},
 		},
 		{

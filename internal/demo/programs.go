@@ -60,10 +60,11 @@ func emulatorProgram(path string, f flow, pace Pace) program {
 	)}
 }
 
-func exporterProgram(path string, f flow, pace Pace, emulator string) program {
+func exporterProgram(path string, f flow, pace Pace, emulator, workers string) program {
 	return program{name: "exporter", path: path, patience: patience, args: anyPort(
 		"--subscription="+f.subscription.String(), "--monitoring-endpoint="+emulator, "--poll-interval="+pace.Wall(pollInterval).String(),
 		"--fresh-for="+pace.Wall(freshFor).String(), "--hold-for="+pace.Wall(holdFor).String(),
+		"--workers-file="+workers,
 	)}
 }
 

@@ -60,7 +60,12 @@ func (s *stage) start(ctx context.Context, b binaries, pace Pace) error {
 		return err
 	}
 	emulator := s.emulator.address
-	if s.exporter, err = s.child(ctx, exporterProgram(b.exporter, s.flow, pace, emulator)); err != nil {
+	file, err := newWorkersFile(s.flow)
+	if err != nil {
+		return err
+	}
+	s.onClose(file.remove)
+	if s.exporter, err = s.child(ctx, exporterProgram(b.exporter, s.flow, pace, emulator, file.path)); err != nil {
 		return err
 	}
 	client, err := load.Dial(ctx, emulator)
@@ -74,7 +79,7 @@ func (s *stage) start(ctx context.Context, b binaries, pace Pace) error {
 		return s.wiring.wire(name, func(emulator string) runner {
 			return workerProgram(b.worker, name, s.flow, pace, emulator, s.target+"/"+name).run
 		})
-	})
+	}, file.write)
 	s.onClose(func() error { s.fleet.Stop(ctx); return nil })
 	s.fleet.Scale(ctx, minReplicas)
 	return s.workersServe(ctx)
