@@ -60,7 +60,7 @@ func scenes() []scene {
 		{
 			args: []string{"--policy=backlog"},
 			acts: []act{{
-				until: `/^quiet/.test(document.getElementById("phase").textContent) && /scaled 1\d to 18/.test(` + ledger + `)`,
+				until: `/^quiet/.test(document.getElementById("phase").textContent) && document.querySelectorAll("#lanes li[data-state=serving]").length > 14`,
 				shots: []shot{
 					{name: "demo-backlog-light", width: 1360, height: 940},
 					{name: "demo-backlog-dark", width: 1360, height: 940, dark: true},
@@ -134,8 +134,8 @@ func play(ctx, tab context.Context, program, out string, s scene) (err error) {
 		return err
 	}
 	go func() { _, _ = io.Copy(io.Discard, lines) }()
-	stop := context.AfterFunc(ctx, func() { _ = chromedp.Cancel(tab) })
-	defer stop()
+	tab, leave := context.WithTimeout(tab, sceneLimit)
+	defer leave()
 	for i, a := range s.acts {
 		if i == 0 {
 			err = chrome.Show(tab, url, a.until)
@@ -149,7 +149,6 @@ func play(ctx, tab context.Context, program, out string, s scene) (err error) {
 			return err
 		}
 	}
-	stop()
 	return nil
 }
 

@@ -15,7 +15,8 @@ func newDemo() *cobra.Command {
 		Use:   "demo",
 		Short: "Show a day of load, a burst and the scaling of workers in minutes",
 		Long: "Start an emulator, the exporter and workers as processes of their own, publish a steady flow, a burst and a quiet time,\n" +
-			"and scale the workers between 2 and 20 by the backlog, as the HorizontalPodAutoscaler would. Ends by itself with a summary.\n" +
+			"and scale the workers between 2 and 20 as the HorizontalPodAutoscaler would, by the backlog or by desired replicas (--policy).\n" +
+			"A page with charts and controls is served on this machine alone. Ends by itself with a summary, unless a control was used.\n" +
 			"Exits with 0 when every message was handled, 1 when something went wrong, and 130 when Ctrl-C ended it early.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			app, err := demo.New(opts, cmd.OutOrStdout())

@@ -3,6 +3,7 @@ package export
 import (
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
@@ -21,6 +22,7 @@ import (
 	"spillway/internal/fleet"
 	"spillway/internal/httpserver"
 	"spillway/internal/testenv"
+	"spillway/internal/webstyle"
 )
 
 // fixture returns a board with everything that it can show, and the exporter's own series: at noon offers is fresh,
@@ -209,10 +211,26 @@ func reason(word string) bool { return slices.Contains(reasons(), word) }
 func TestThePageShowsTheBoard(t *testing.T) {
 	current, _ := fixture(t)
 	var out strings.Builder
-	current.load().write(&out, noon)
+	current.load().view(noon).write(&out)
 	testenv.Golden(t, "testdata/page.golden", []byte(out.String()))
 	out.Reset()
-	if newCurrent(nil, backlog.NumUndeliveredMessages).load().write(&out, noon); !strings.Contains(out.String(), "No subscription is watched") {
+	if newCurrent(nil, backlog.NumUndeliveredMessages).load().view(noon).write(&out); !strings.Contains(out.String(), "No subscription is watched") {
 		t.Fatal(out.String())
 	}
+}
+
+func TestThePageIsHTMLForABrowser(t *testing.T) {
+	current, _ := fixture(t)
+	answer := httptest.NewRecorder()
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+	req.Header.Set("Accept", "text/html,*/*")
+	page(current, func() time.Time { return noon }).ServeHTTP(answer, req)
+	if answer.Header().Get("Content-Type") != "text/html; charset=utf-8" || answer.Header().Get("Content-Security-Policy") != webstyle.Policy() {
+		t.Errorf("headers %v", answer.Header())
+	}
+	style, body, _ := strings.Cut(answer.Body.String(), "</style>")
+	if !strings.HasSuffix(style, "<style>"+webstyle.CSS) { // To the byte: the policy knows its sum.
+		t.Error("the stylesheet is not the shared one")
+	}
+	testenv.Golden(t, "testdata/page.html.golden", []byte(body))
 }

@@ -2,6 +2,7 @@ package export
 
 import (
 	"fmt"
+	"html/template"
 	"io"
 	"net/http"
 	"strconv"
@@ -10,56 +11,94 @@ import (
 	"time"
 
 	"spillway/internal/backlog"
+	"spillway/internal/webstyle"
 )
 
-// page shows the board to people, as text.
+// page shows the board to people: as HTML to a browser, else as text.
 func page(current *Current, now func() time.Time) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	html := template.Must(template.New("page").Parse(pageHTML))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
-		current.load().write(w, now())
+		view := current.load().view(now())
+		if strings.Contains(r.Header.Get("Accept"), "text/html") {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.Header().Set("Content-Security-Policy", webstyle.Policy())
+			_ = html.Execute(w, view) // A connection that breaks meanwhile is the reader's affair.
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		view.write(w)
 	})
 }
 
-// write lists every reading at now. A connection that breaks meanwhile is the reader's affair.
-func (b *board) write(out io.Writer, now time.Time) {
-	fmt.Fprintf(out, "backlog-exporter. Series: /metrics. Estimates explained: /explain?subscription=NAME. Health: /livez, /readyz. The backlog is %s.\n", b.backlog.Name())
-	if len(b.sections) == 0 {
-		fmt.Fprintln(out, "\nNo subscription is watched.")
-	}
+// boardView is what the page says.
+type boardView struct {
+	Backlog  string
+	Sections []sectionView
+}
+
+// sectionView is a project.
+type sectionView struct {
+	Project, Last string
+	Subscriptions int
+	Rows          []rowView
+}
+
+// rowView is what a reader of one metric of a subscription would be answered: the value, or why there is none.
+type rowView struct{ Subscription, Name, Metric, Value, Unit, State, Age, Series, AskedBy, Why string }
+
+// view lists every reading at now.
+func (b *board) view(now time.Time) boardView {
+	v := boardView{Backlog: b.backlog.Name()}
 	for _, s := range b.sections {
-		last := "none yet"
+		section := sectionView{Project: s.project, Last: "none yet", Subscriptions: len(s.ids)}
 		if !s.complete.IsZero() {
-			last = now.Sub(s.complete).Round(time.Second).String() + " ago"
+			section.Last = now.Sub(s.complete).Round(time.Second).String() + " ago"
 		}
-		fmt.Fprintf(out, "\nProject %s: %d subscriptions, last complete poll %s.\n\n", s.project, len(s.ids), last)
-		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "SUBSCRIPTION\tMETRIC\tVALUE\tUNIT\tSTATE\tAGE\tSERIES\tASKED BY\tWHY")
 		for _, id := range s.ids {
 			for _, c := range s.columns {
 				if r := c.row(id); r != nil && !c.def.Metric.OfTopic() {
-					s.line(table, c, r, now)
+					section.Rows = append(section.Rows, s.rowView(c, r, now))
 				}
 			}
 		}
-		_ = table.Flush()
+		v.Sections = append(v.Sections, section)
 	}
+	return v
 }
 
-// line says what a reader would be answered now: the value, or why there is none.
-func (s *section) line(table io.Writer, c *column, r *row, now time.Time) {
+func (s *section) rowView(c *column, r *row, now time.Time) rowView {
 	j := c.judge(r, now)
-	text, age := "error", "-"
+	value, age := "error", "-"
 	if j.total.State != backlog.Absent {
-		text, age = number(j.total.Value), j.total.Age.Round(time.Second).String()
+		value, age = number(j.total.Value), j.total.Age.Round(time.Second).String()
 	}
 	reason := s.reason(c, r, j)
 	why := s.why(c, r, j, reason)
 	if reason != backlog.ReasonNone {
 		why = string(reason) + ": " + why
 	}
-	fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.id, c.def.Metric.Name(), text, c.def.Unit, j.total.State, age,
-		parts(c.series(r, now)), strings.Join(s.wants[r.id].by, ", "), why)
+	return rowView{
+		Subscription: r.id, Name: backlog.Subscription{Project: s.project, ID: r.id}.String(), Metric: c.def.Metric.Name(), Value: value, Unit: c.def.Unit,
+		State: j.total.State.String(), Age: age, Series: parts(c.series(r, now)), AskedBy: strings.Join(s.wants[r.id].by, ", "), Why: why,
+	}
+}
+
+// write is the view as text.
+func (v boardView) write(out io.Writer) {
+	fmt.Fprintf(out, "backlog-exporter. Series: /metrics. Estimates explained: /explain?subscription=NAME. Health: /livez, /readyz. The backlog is %s.\n", v.Backlog)
+	if len(v.Sections) == 0 {
+		fmt.Fprintln(out, "\nNo subscription is watched.")
+	}
+	for _, s := range v.Sections {
+		fmt.Fprintf(out, "\nProject %s: %d subscriptions, last complete poll %s.\n\n", s.Project, s.Subscriptions, s.Last)
+		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "SUBSCRIPTION\tMETRIC\tVALUE\tUNIT\tSTATE\tAGE\tSERIES\tASKED BY\tWHY")
+		for _, r := range s.Rows {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Subscription, r.Metric, r.Value, r.Unit, r.State, r.Age, r.Series, r.AskedBy, r.Why)
+		}
+		_ = table.Flush()
+	}
 }
 
 // parts lists labelled series: "europe-west1=5 us-east1=6 (held)".
