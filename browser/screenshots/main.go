@@ -37,8 +37,6 @@ type shot struct {
 	name          string
 	width, height int64
 	dark          bool
-	// whole takes the page from top to bottom instead of what fits the window.
-	whole bool
 }
 
 // scene is a show with what is done and what is photographed once that is to be seen.
@@ -62,22 +60,31 @@ func scenes() []scene {
 			acts: []act{{
 				until: `/^quiet/.test(document.getElementById("phase").textContent) && document.querySelectorAll("#lanes li[data-state=serving]").length > 14`,
 				shots: []shot{
-					{name: "demo-backlog-light", width: 1360, height: 940},
-					{name: "demo-backlog-dark", width: 1360, height: 940, dark: true},
+					{name: "demo-backlog-light", width: 1360, height: 1190},
+					{name: "demo-backlog-dark", width: 1360, height: 1190, dark: true},
 				},
 			}},
 		},
 		{
 			args: []string{"--policy=desired"},
+			acts: []act{{
+				until: `/^quiet/.test(document.getElementById("phase").textContent)`,
+				shots: []shot{
+					{name: "demo-desired-light", width: 1360, height: 1190},
+					{name: "demo-desired-dark", width: 1360, height: 1190, dark: true},
+				},
+			}},
+		},
+		{
+			args: []string{"--policy=desired", "--stay"},
 			acts: []act{
 				{
-					until: `/^quiet/.test(document.getElementById("phase").textContent)`,
-					shots: []shot{{name: "demo-desired-light", width: 1360, height: 940}, {name: "demo-desired-dark", width: 1360, height: 940, dark: true}},
+					until: `document.querySelectorAll("#lanes li[data-state=serving]").length > 14`,
+					press: []string{"#kill", "#gap"},
 				},
-				{until: `true`, press: []string{"#kill", "#gap"}},
 				{
 					until: `/is held/.test(document.getElementById("monitoring").textContent) && /delivered again/.test(` + ledger + `)`,
-					shots: []shot{{name: "demo-trouble", width: 1360, height: 1240, whole: true}, {name: "demo-phone", width: 390, height: 1500}},
+					shots: []shot{{name: "demo-trouble", width: 1360, height: 1700}, {name: "demo-phone", width: 390, height: 1500}},
 				},
 			},
 		},
@@ -186,11 +193,7 @@ func take(tab context.Context, path string, s shot) error {
 	if err := chromedp.Do(tab, chromedp.Sleep(time.Second)); err != nil { // The next frame is drawn at the new size.
 		return err
 	}
-	shoot := chromedp.CaptureScreenshot()
-	if s.whole {
-		shoot = chromedp.FullScreenshot(100)
-	}
-	picture, err := chromedp.Run(tab, shoot)
+	picture, err := chromedp.Run(tab, chromedp.CaptureScreenshot())
 	if err != nil {
 		return err
 	}

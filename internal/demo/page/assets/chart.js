@@ -34,10 +34,10 @@ export function path(values, from, to, x, y, step = false) {
   return d;
 }
 
-// niceTop is the least of 1, 2, 5, 10, ... that value does not exceed; even: of 4, 10, 20, 40, whose halves are whole.
+// niceTop is the least of 1, 2, 5, 10, ... that value does not exceed; even: of 4, 6, 10, 16, 24, 40, whose halves are whole.
 export function niceTop(value, even = false) {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));
-  const steps = even ? [1, 2, 4, 10] : [1, 2, 5, 10];
+  const steps = even ? [1, 1.6, 2.4, 4, 6, 10] : [1, 2, 5, 10];
   return steps.map((n) => n * power).find((top) => top >= value * 0.999);
 }
 
@@ -47,7 +47,8 @@ const top = 8;
 const bottom = 18;
 
 export class Chart {
-  // spec: title, format, least (the least top of the axis), log, even (whole numbers), series: [{name, label, color, step, weight, held}].
+  // spec: title, format, least (the least top of the axis), log, even (whole numbers), series: [{name, label, color, step, weight, held, loose}]; the scale is
+  // not made for a loose series, which ends at its top.
   constructor(spec) {
     this.spec = spec;
     this.plot = svg("svg", { class: "plot", role: "img" });
@@ -107,7 +108,7 @@ export class Chart {
   // scale is the vertical axis: its ticks, and the pixel of a value.
   scale(model, first, last, height) {
     let most = 0;
-    for (const series of this.spec.series) {
+    for (const series of this.spec.series.filter((s) => !s.loose)) {
       const values = model.columns.get(series.name) ?? [];
       for (let i = Math.max(0, first); i <= last && i < values.length; i++) most = Math.max(most, values[i] ?? 0);
     }

@@ -24,7 +24,7 @@ const specs = [
     series: [
       { name: "wanted", label: "desired", color: "blue", step: true, weight: "bold" },
       { name: "serving", label: "current", color: "green", step: true },
-      { name: "asked", label: "Spillway’s law asks", color: "violet", weight: "faint" },
+      { name: "asked", label: "Spillway’s law asks", color: "violet", weight: "faint", loose: true },
     ],
   },
   {
