@@ -223,6 +223,32 @@ func TestWhatCannotBePushedIsSaid(t *testing.T) {
 	}
 }
 
+// An archive may come from anywhere; none of its files may land elsewhere.
+func TestAnArchiveThatLeadsOutOfItsFolderIsRefused(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "evil.tar")
+	out, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := tar.NewWriter(out)
+	if err := w.WriteHeader(&tar.Header{Name: "../evil", Typeflag: tar.TypeReg, Mode: 0o644, Size: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Close(), out.Close()); err != nil {
+		t.Fatal(err)
+	}
+	tag, err := imagename.NewTag("127.0.0.1:1/worker:v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := image.Push(t.Context(), file, tag); err == nil || !strings.Contains(err.Error(), "path escapes") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func expectPlatforms(t *testing.T, index v1.ImageIndex) {
 	t.Helper()
 	list, err := index.IndexManifest()
