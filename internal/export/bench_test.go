@@ -125,3 +125,47 @@ func live() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// BenchmarkRound10000 is a round in which every one of 10,000 subscriptions is estimated by Monitoring alone: after a poll, and without one.
+func BenchmarkRound10000(b *testing.B) {
+	p := filled(b, 10_000)
+	wants := NewWants()
+	wants.Put("flags", named(p.current.Subscriptions()))
+	e := &estimator{current: p.current, wants: wants, law: defaultLawOptions(), clock: clock{speed: 1}, fresh: 4 * time.Minute, all: true, acks: true}
+	now := noon
+	for _, polled := range []bool{true, false} {
+		b.Run(map[bool]string{true: "after a poll", false: "without one"}[polled], func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				now = now.Add(5 * time.Second)
+				if polled {
+					b.StopTimer()
+					p.publish(p.metrics, p.current.load().sections[0].wants)
+					b.StartTimer()
+				}
+				crew := e.crew()
+				if list := e.estimate(&crew, nil, now); len(list) != 10_000 {
+					b.Fatal(len(list))
+				}
+			}
+		})
+	}
+}
+
+// TestEstimatesOfTenThousandAreSmall: what is kept for 10,000 subscriptions that --estimate-all asks for.
+func TestEstimatesOfTenThousandAreSmall(t *testing.T) {
+	p := filled(t, 10_000)
+	wants := NewWants()
+	wants.Put("flags", named(p.current.Subscriptions()))
+	e := &estimator{current: p.current, wants: wants, law: defaultLawOptions(), clock: clock{speed: 1}, fresh: 4 * time.Minute, all: true, acks: true}
+	before := live()
+	crew := e.crew()
+	list := e.estimate(&crew, nil, noon.Add(time.Second))
+	if used := (live() - before) >> 20; used > 40 {
+		t.Errorf("estimates of 10,000 subscriptions take %d MiB", used)
+	}
+	if len(list) != 10_000 {
+		t.Fatal(len(list))
+	}
+	runtime.KeepAlive(e)
+}

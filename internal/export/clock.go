@@ -63,6 +63,9 @@ func (c clock) pod(s *fleet.Scrape, subscription string) nowcast.Pod {
 	p.AckedSeconds = flow.AckedSeconds * c.speed
 	p.Frontier, p.Delivery = c.unix(flow.Frontier), c.unix(flow.Last)
 	p.Connected, p.Paused = flow.Connected != 0, flow.Paused > 0
+	if p.Paused && s.Err == nil { // A worker whose target is away is not ready, and it is the one that knows.
+		p.Ready = true
+	}
 	p.CPUSeconds, p.CPULimit = s.Page.CPUSeconds*c.speed, s.Page.CPULimit
 	if all := s.Page.AllAcked(); all != flow.Acked {
 		p.AllAcked = all

@@ -32,6 +32,7 @@ type estimator struct {
 	record    *recording.Writer // nil for none
 	log       *zap.Logger
 
+	began  time.Time // the first round
 	flows  map[flowKey]*flow
 	wanted []backlog.Subscription
 }
@@ -132,6 +133,9 @@ func (e *estimator) crew() crew {
 
 // estimate ticks every flow that has something new, and returns all in order.
 func (e *estimator) estimate(crew *crew, scrapes []fleet.Scrape, now time.Time) []*estimated {
+	if e.began.IsZero() {
+		e.began = now
+	}
 	byID := make(map[string]*fleet.Scrape, len(scrapes))
 	for i := range scrapes {
 		byID[scrapes[i].ID] = &scrapes[i]
@@ -194,6 +198,7 @@ func (e *estimator) tick(key flowKey, f *flow, s *staff, law nowcast.Law, b *boa
 	}
 	f.section = section
 	in := nowcast.Input{Now: e.clock.at(now), Replicas: s.replicas}
+	in.Hold = s.window > 0 && now.Sub(e.began) < e.clock.shrink(s.window) // how long we were away nobody knows
 	cause := f.look(section, s.sub, now, e.clock, &in)
 	for _, id := range s.workers {
 		in.Pods = append(in.Pods, e.clock.pod(byID[id], s.sub.ID))

@@ -80,7 +80,7 @@ func newLab(t *testing.T, members int, flags ...string) *lab {
 		t.Fatal(err)
 	}
 	l := &lab{t: t, e: app.estimator, now: noon, app: app, team: team{
-		namespace: "web", autoscaler: "offers", subs: []backlog.Subscription{offers}, replicas: members, window: 5 * time.Minute,
+		namespace: "web", autoscaler: "offers", subs: []backlog.Subscription{offers}, replicas: members,
 	}}
 	l.e.teams = []func() []team{func() []team { return []team{l.team} }}
 	l.p = &project{settings: app.poller.settings, id: "shop", began: noon, journal: app.poller.journal()}
@@ -324,6 +324,17 @@ func TestTheGuards(t *testing.T) {
 		l.pass(time.Minute, 0, time.Second)
 		l.near(backlog.DesiredReplicas, backlog.Held, 3.15, 0.02)
 	})
+	t.Run("paused workers are not ready, and their word counts all the same", func(t *testing.T) {
+		l := newLab(t, 4)
+		l.pass(2*time.Minute, 150, time.Second)
+		for _, m := range l.members {
+			m.paused, m.ready = true, false
+		}
+		l.sample(90_000, 0, time.Minute)
+		l.pass(10*time.Minute, 0, time.Second)
+		l.near(backlog.DesiredReplicas, backlog.Held, 3.15, 0.02)
+		l.says("4 of 4 ready pods were scraped", "4 are paused", "more pods would not help")
+	})
 	t.Run("capacity unknown: the replicas that there are, and at least one while there is work", func(t *testing.T) {
 		l := newLab(t, 0)
 		for replicas, want := range map[int]float64{0: 1, 5: 5} {
@@ -360,8 +371,16 @@ func TestTheGuards(t *testing.T) {
 		}
 		l.pass(time.Minute, 150, time.Second)
 		l.near(backlog.DesiredReplicas, backlog.Fresh, 9, 0)
-		l.says("After a gap nothing goes down for 2m0s")
+		l.says("After a gap or a start nothing goes down for 2m0s")
 		l.pass(2*time.Minute, 150, time.Second)
+		l.near(backlog.DesiredReplicas, backlog.Fresh, 3.15, 0.02)
+	})
+	t.Run("who has just started does not know what the autoscaler has heard: nothing goes down for its window", func(t *testing.T) {
+		l := newLab(t, 4)
+		l.team.window = time.Minute
+		l.pass(time.Minute, 150, time.Second)
+		l.near(backlog.DesiredReplicas, backlog.Fresh, 4, 0)
+		l.pass(time.Minute, 150, time.Second)
 		l.near(backlog.DesiredReplicas, backlog.Fresh, 3.15, 0.02)
 	})
 	t.Run("a loop that hangs: held, and then absent", func(t *testing.T) {

@@ -41,7 +41,7 @@ func (s *State) wanted(law Law, in *Input, f fleet, x *Explanation, at time.Time
 		}
 	}
 	x.Desired = hundredths(finite(x.Raw))
-	if in.Now.Before(s.floorUntil) && x.Desired < replicas {
+	if (in.Hold || in.Now.Before(s.floorUntil)) && x.Desired < replicas {
 		x.Floored, x.Desired = true, replicas
 	}
 	if law.Max > 0 {

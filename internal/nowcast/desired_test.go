@@ -170,6 +170,19 @@ func TestUnmeasured(t *testing.T) {
 			}
 		})
 	}
+	t.Run("neither a capacity nor the replicas are known: nothing is said", func(t *testing.T) {
+		r := newRig(t, 0)
+		r.in.Replicas = -1
+		r.sample(100, time.Minute)
+		got := r.tick()
+		if got.Desired.State != backlog.Absent || got.Backlog.State == backlog.Absent {
+			t.Errorf("desired %+v, backlog %+v", got.Desired, got.Backlog)
+		}
+		r.law.Capacity = 10
+		if got := r.tick(); got.Desired.State != backlog.Absent {
+			t.Errorf("without an arrival rate %+v", got.Desired)
+		}
+	})
 	t.Run("the configuration says", func(t *testing.T) {
 		r := newRig(t, 0)
 		r.law.Capacity = 100
@@ -229,6 +242,13 @@ func TestNoFreshInput(t *testing.T) {
 		if got = r.pass(300, 10, 0); got.Desired.Value >= before.Desired.Value {
 			t.Errorf("after the window it is still %v", got.Desired.Value)
 		}
+	})
+	t.Run("who has just started does not know what the autoscaler has heard", func(t *testing.T) {
+		r := newRig(t, 4)
+		r.in.Hold = true
+		wantNear(t, "desired", r.pass(120, 50, 0).Desired, 4, 0)
+		r.in.Hold = false
+		wantNear(t, "desired", r.pass(5, 50, 0).Desired, 1.05*200/200, 0.02)
 	})
 	t.Run("a tick that did not come is a gap as well", func(t *testing.T) {
 		r := newRig(t, 4)

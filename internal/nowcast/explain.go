@@ -119,7 +119,7 @@ func (x *Explanation) sayDesired(say func(string, ...any)) {
 	}
 	if x.Unmeasured || x.Failing || x.ArrivalsBy != "" {
 		if x.Floored {
-			say("- After a gap nothing goes down for %s.", x.Law.Window)
+			say("- After a gap or a start nothing goes down for %s.", x.Law.Window)
 		}
 	} else {
 		say("- Without an arrival rate nothing goes down.")

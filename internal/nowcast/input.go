@@ -48,6 +48,9 @@ type Input struct {
 	Backlog, Before backlog.Sample
 	// Acks is how many messages were acked in a second according to Monitoring, at the end of its interval; a zero time when that is not known.
 	Acks backlog.Sample
+	// Hold says that nothing may go down now, because the autoscaler may have heard nothing for as long as it remembers: who ticks has
+	// just started.
+	Hold bool
 }
 
 // sound reports whether every number of the scrape can be one: a pod that fails is treated as not scraped.

@@ -26,7 +26,7 @@ func full() recording.Tick {
 		Flow: recording.Flow{Subscription: backlog.Subscription{Project: "shop", ID: "offers"}, Autoscaler: "shop/offers"},
 		Law:  law,
 		Input: nowcast.Input{
-			Now: noon(), Replicas: 4,
+			Now: noon(), Replicas: 4, Hold: true,
 			Backlog: backlog.Sample{Value: 12000, At: at(95)}, Before: backlog.Sample{Value: 9000.5, At: at(155)}, Acks: backlog.Sample{Value: 780, At: at(200)},
 			Pods: []nowcast.Pod{{
 				Name: "worker-1", Ready: true, Terminating: true, Started: at(3600), At: at(0.8), InFlight: 19, Slots: 20, Delivered: 1e6, Left: 9.9e5,

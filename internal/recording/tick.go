@@ -41,6 +41,7 @@ type line struct {
 	Backlog  *sample  `json:"backlog,omitempty"`
 	Before   *sample  `json:"before,omitempty"`
 	Acks     *sample  `json:"acks,omitempty"`
+	Hold     bool     `json:"hold,omitempty"`
 	Desired  *float64 `json:"desired,omitempty"`
 	Pods     []pod    `json:"pods,omitempty"`
 }
@@ -104,7 +105,7 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 func lineOf(of int, t *Tick) line {
 	in, now := &t.Input, t.Input.Now
 	l := line{
-		Of: &of, At: now.UnixMilli(),
+		Of: &of, At: now.UnixMilli(), Hold: in.Hold,
 		Backlog: sampleOf(in.Backlog, now), Before: sampleOf(in.Before, now), Acks: sampleOf(in.Acks, now),
 	}
 	if in.Replicas >= 0 {
@@ -121,7 +122,7 @@ func lineOf(of int, t *Tick) line {
 
 func (l *line) input() nowcast.Input {
 	now := time.UnixMilli(l.At).UTC()
-	in := nowcast.Input{Now: now, Replicas: -1, Backlog: l.Backlog.at(now), Before: l.Before.at(now), Acks: l.Acks.at(now)}
+	in := nowcast.Input{Now: now, Replicas: -1, Hold: l.Hold, Backlog: l.Backlog.at(now), Before: l.Before.at(now), Acks: l.Acks.at(now)}
 	if l.Replicas != nil {
 		in.Replicas = *l.Replicas
 	}
