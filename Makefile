@@ -127,7 +127,7 @@ interop: ## Hold the worker against endpoints in other languages and frameworks,
 	cd examples/mess && $(GO) test $(RACE) ./...
 
 .PHONY: browser
-browser: ## Use the demo's page in headless Chromium, in about 80 seconds; needs chromium.
+browser: ## Use the demo's page in headless Chromium, in less than a minute; needs chromium.
 	cd browser && SPILLWAY_REQUIRE_BROWSER=1 $(GO) test -count=1 ./...
 
 .PHONY: screenshots

@@ -146,25 +146,7 @@ func TestTheShowInABrowser(t *testing.T) {
 		}
 	})
 
-	t.Run("nothing overflows, on a phone and on a projector, light and dark", func(t *testing.T) {
-		for _, dark := range []bool{false, true} {
-			for _, width := range []int64{320, 390, 768, 1024, 1440, 1920} {
-				if err := chrome.Look(l.tab, width, 900, 1, dark); err != nil {
-					t.Fatal(err)
-				}
-				l.wait(t, `innerWidth === %d && matchMedia("(prefers-color-scheme: dark)").matches === %t`, width, dark)
-				if wide := value[[]string](t, l, tooWide); len(wide) > 0 {
-					t.Errorf("%d wide, dark %t: %v", width, dark, wide)
-				}
-				if faint := value[[]string](t, l, tooFaint); len(faint) > 0 {
-					t.Errorf("%d wide, dark %t: contrast below 4.5: %v", width, dark, faint)
-				}
-			}
-		}
-		if err := chrome.Look(l.tab, 1440, 1000, 1, false); err != nil {
-			t.Fatal(err)
-		}
-	})
+	t.Run("nothing overflows, on a phone and on a projector, light and dark", l.expectRoom)
 
 	t.Run("nothing is fetched from outside", func(t *testing.T) {
 		outside := value[[]string](t, l, `performance.getEntriesByType("resource").map((e) => e.name).filter((name) => !name.startsWith(location.origin))`)
@@ -192,6 +174,7 @@ func TestTheShowInABrowser(t *testing.T) {
 		}
 		l.wait(t, `document.querySelector("line.cursor").getAttribute("visibility") === "visible"`)
 		l.wait(t, `/^\d+m\d\ds: arriving /.test(document.getElementById("cursor").getAttribute("aria-valuetext"))`)
+		l.wait(t, `document.querySelector("#lanes line.cursor").getAttribute("visibility") === "visible"`)
 		if err := chromedp.Do(l.tab, chromedp.KeyEvent(kb.End)); err != nil {
 			t.Fatal(err)
 		}
@@ -232,12 +215,24 @@ func TestTheShowInABrowser(t *testing.T) {
 		l.wait(t, `%s !== "unknown"`, key(backlog, "orange"))
 	})
 
+	t.Run("nothing overflows with many workers either", l.expectRoom)
+
 	t.Run("a worker is cut off and mended", func(t *testing.T) {
 		cut := `#lanes li[data-worker="worker-1"] .acts button:last-child`
 		l.press(t, cut)
 		l.wait(t, `document.querySelector('#lanes li[data-worker="worker-1"] .figures').textContent.startsWith("network cut")`)
 		l.press(t, cut)
 		l.wait(t, `!document.querySelector('#lanes li[data-worker="worker-1"] .figures').textContent.startsWith("network cut")`)
+	})
+
+	t.Run("the policy can be changed, and the autoscaler then reads desired replicas", func(t *testing.T) {
+		if err := chromedp.Do(l.tab, chromedp.Focus(chromedp.CSS(`input[value="backlog"]`)), chromedp.KeyEvent(kb.ArrowRight)); err != nil {
+			t.Fatal(err)
+		}
+		l.wait(t, `document.querySelector('input[value="desired"]').checked`)
+		l.wait(t, `/scales on desired replicas: [0-9.]+ pods are needed/.test(document.getElementById("autoscaler").textContent)`)
+		l.wait(t, `/Desired replicas: [0-9.]+/.test(document.getElementById("explain").textContent)`)
+		l.wait(t, `Number(%s) > 0 && %s !== "unknown"`, key(replicas, "violet"), key(backlog, "violet"))
 	})
 
 	t.Run("an order that cannot be done says why", func(t *testing.T) {
@@ -277,6 +272,27 @@ func TestTheShowInABrowser(t *testing.T) {
 			t.Errorf("exit code %d\n%s\nthe page: %s", code, said, summary)
 		}
 	})
+}
+
+// expectRoom looks at every size of screen in both color schemes.
+func (l *looker) expectRoom(t *testing.T) {
+	for _, dark := range []bool{false, true} {
+		for _, width := range []int64{320, 390, 768, 1024, 1440, 1920} {
+			if err := chrome.Look(l.tab, width, 900, 1, dark); err != nil {
+				t.Fatal(err)
+			}
+			l.wait(t, `innerWidth === %d && matchMedia("(prefers-color-scheme: dark)").matches === %t`, width, dark)
+			if wide := value[[]string](t, l, tooWide); len(wide) > 0 {
+				t.Errorf("%d wide, dark %t: %v", width, dark, wide)
+			}
+			if faint := value[[]string](t, l, tooFaint); len(faint) > 0 {
+				t.Errorf("%d wide, dark %t: contrast below 4.5: %v", width, dark, faint)
+			}
+		}
+	}
+	if err := chrome.Look(l.tab, 1440, 1000, 1, false); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // tooWide lists what is wider than the screen, but for what scrolls by itself.

@@ -65,7 +65,7 @@ func (r *reporter) report(ctx context.Context) {
 		Frame: page.Frame{
 			Phase: phase(a.story, f.Told, d.taken), Clock: clock(elapsed) + storyTime(a.pace, f.Told), Ending: ending(d),
 			Published: f.Counts.Published, Settled: f.Counts.Handled, Lost: f.Lost, Duplicated: f.Counts.Duplicated,
-			Redelivered: f.Counts.Redelivered, Waiting: f.Counts.Waiting, PodSeconds: int64(f.PodSeconds),
+			Redelivered: f.Counts.Redelivered, Waiting: f.Counts.Waiting, PodSeconds: int64(f.PodSeconds), Slots: concurrency,
 			Monitoring: read.words(), Autoscaler: autoscalerWords(f.Sync, p.name), Explain: r.words,
 			Controls: page.Controls{Rate: d.rate, Spike: d.spike, Policy: p.name, Slow: slow, Gap: faults.gap, Region: faults.region},
 		},

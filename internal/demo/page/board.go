@@ -92,6 +92,8 @@ type Frame struct {
 	Explain    string   `json:"explain"`
 	Controls   Controls `json:"controls"`
 	PodSeconds int64    `json:"podSeconds"`
+	// Slots is how many messages a worker handles at once.
+	Slots int `json:"slots"`
 }
 
 // Controls is how the controls stand.
@@ -173,6 +175,13 @@ func (b *Board) Note(at time.Duration, kind, text string) {
 		b.events = slices.Clone(b.events[len(b.events)-maxEvents:])
 	}
 	b.tell()
+}
+
+// Events returns the ledger, the oldest event first.
+func (b *Board) Events() []Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.events)
 }
 
 // End says that the show is over; readers are sent the summary and no more.

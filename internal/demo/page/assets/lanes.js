@@ -12,7 +12,8 @@ export class Lanes {
     this.rows = new Map();
   }
 
-  draw({ from, to }) {
+  // draw shows the lanes from time `from` to `to`; looking is the moment that is looked at, null for now.
+  draw({ from, to, looking, slots }) {
     for (const [name, row] of this.rows) {
       if (!this.model.lanes.has(name)) {
         row.item.remove();
@@ -23,7 +24,7 @@ export class Lanes {
     const most = Math.max(1, ...lanes.map(([, lane]) => greatest(lane.rate)));
     for (const [name, lane] of lanes) {
       if (!this.rows.has(name)) this.rows.set(name, this.row(name));
-      this.show(this.rows.get(name), lane, { from, to, most });
+      this.show(this.rows.get(name), lane, { from, to, most, looking, slots });
     }
   }
 
@@ -34,7 +35,8 @@ export class Lanes {
     const figures = element("span", "figures");
     const fill = svg("path", { class: "fill" });
     const line = svg("path", { class: "line" });
-    const strip = svg("svg", { class: "strip", role: "img", preserveAspectRatio: "none" }, fill, line);
+    const mark = svg("line", { class: "cursor" });
+    const strip = svg("svg", { class: "strip", role: "img" }, fill, line, mark);
     const track = element("span", "track");
     track.append(strip);
     const kill = button("kill -9", `kill -9 ${name}`, () => this.order({ do: "kill", worker: name }));
@@ -43,7 +45,7 @@ export class Lanes {
     acts.append(kill, cut);
     item.append(title, figures, track, acts);
     this.list.append(item);
-    const row = { item, title, figures, strip, fill, line, kill, cut, cutNow: false, page: undefined };
+    const row = { item, title, figures, strip, fill, line, mark, kill, cut, cutNow: false, page: undefined };
     return row;
   }
 
@@ -66,7 +68,7 @@ export class Lanes {
     this.strip(row, lane, view);
   }
 
-  strip(row, lane, { from, to, most }) {
+  strip(row, lane, { from, to, most, looking, slots }) {
     const { model } = this;
     const box = row.strip.getBoundingClientRect();
     const width = Math.max(60, box.width);
@@ -76,8 +78,9 @@ export class Lanes {
     const last = model.length - 1;
     const x = (i) => ((model.timeOf(i) - from) / (to - from)) * width;
     set(row.fill, { d: area(lane.rate, first, last, x, (v) => height - (v / most) * (height - 2), height) });
-    const slots = Number(document.getElementById("slots").textContent);
     set(row.line, { d: path(lane.inFlight, first, last, x, (v) => height - 1 - (Math.min(v, slots) / slots) * (height - 3)) });
+    const at = ((looking - from) / (to - from)) * width;
+    set(row.mark, { x1: at, x2: at, y1: 0, y2: height, visibility: looking === null ? "hidden" : "visible" });
   }
 }
 

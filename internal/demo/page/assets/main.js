@@ -43,11 +43,11 @@ function draw() {
     const { frame } = model;
     if (!frame) return;
     charts.draw();
-    lanes.draw(charts.range());
+    lanes.draw({ ...charts.range(), looking: charts.looking, slots: frame.slots });
     ledger.draw(model.events);
     controls.draw(frame);
     counters(frame);
-    for (const id of ["phase", "clock", "ending", "monitoring", "autoscaler", "explain"]) say(id, frame[id]);
+    for (const id of ["phase", "clock", "ending", "monitoring", "autoscaler", "explain", "slots"]) say(id, String(frame[id]));
   });
 }
 
