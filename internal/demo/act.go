@@ -71,7 +71,7 @@ func (a *act) close(ctx context.Context, p *load.Publisher) Frame {
 	before := a.frame()
 	a.stage.fleet.Stop(ctx)
 	o := a.stage.observe(ctx, before.Elapsed, p.Counts().Failed)
-	o.replicas, o.reading = before.Replicas, before.Reading
+	o.replicas, o.reading, o.taken = before.Replicas, before.Reading, before.Taken
 	return a.take(o)
 }
 
@@ -135,7 +135,9 @@ func (a *act) watch(ctx context.Context, p *load.Publisher, published <-chan err
 		case <-bound:
 			return fmt.Errorf("no calm within %s of the story's end: %s", calmLimit(a.pace), unrest(a.frame()))
 		case <-ticker.C:
-			f := a.take(a.stage.observe(ctx, time.Since(a.begin), p.Counts().Failed))
+			o := a.stage.observe(ctx, time.Since(a.begin), p.Counts().Failed)
+			o.taken = a.dial.state().taken
+			f := a.take(o)
 			show.draw(f)
 			bound = a.calm(f, p, bound)
 		}

@@ -146,7 +146,7 @@ func phase(s Story, told time.Duration, taken bool) string {
 	p, telling := s.At(told)
 	switch {
 	case taken:
-		return "you have the controls"
+		return "in your hands"
 	case telling:
 		return p.Name
 	default:

@@ -40,11 +40,13 @@ func TestTheAutoscalerInWords(t *testing.T) {
 	}{
 		{Sync{}, policyBacklog, "The HPA has not looked yet."},
 		{
-			Sync{Policy: policyDesired, Because: "14.6 pods are needed", Decision: hpa.Decision{Desired: 15, Reason: hpa.ReasonMetric}}, policyDesired,
+			Sync{Policy: policyDesired, Because: "14.6 pods are needed", Decision: hpa.Decision{Desired: 15, Reason: hpa.ReasonMetric}},
+			policyDesired,
 			"The HPA scales on desired replicas: 14.6 pods are needed, so it wants 15 replicas (DesiredWithinRange: as the metric asks).",
 		},
 		{
-			Sync{Policy: policyBacklog, Err: errNoSeries, Decision: hpa.Decision{Desired: 4, Reason: hpa.ReasonMetricError}}, policyBacklog,
+			Sync{Policy: policyBacklog, Err: errNoSeries, Decision: hpa.Decision{Desired: 4, Reason: hpa.ReasonMetricError}},
+			policyBacklog,
 			"The HPA scales on backlog: the metric cannot be read, so it wants 4 replicas (FailedGetExternalMetric: nothing to scale on, replicas stay).",
 		},
 	}
@@ -62,7 +64,7 @@ func TestWhereTheShowIs(t *testing.T) {
 		taken bool
 		want  string
 	}{
-		{0, false, "steady"}, {6 * time.Minute, false, "burst"}, {6 * time.Minute, true, "you have the controls"}, {time.Hour, false, "until calm"},
+		{0, false, "steady"}, {6 * time.Minute, false, "burst"}, {6 * time.Minute, true, "in your hands"}, {time.Hour, false, "until calm"},
 	} {
 		if got := phase(s, tt.told, tt.taken); got != tt.want {
 			t.Errorf("after %s, taken %t: %q, want %q", tt.told, tt.taken, got, tt.want)

@@ -29,6 +29,8 @@ type Point struct {
 type Frame struct {
 	Elapsed time.Duration // Real time since the story began.
 	Told    time.Duration // Story time.
+	// Taken says that somebody has taken over: the load is theirs, not the story's.
+	Taken bool
 	// Arriving and Handling are in messages per second over the last second.
 	Arriving, Handling float64
 	Counts             Counts
@@ -62,6 +64,7 @@ type Frame struct {
 // observation is what was seen at one moment.
 type observation struct {
 	elapsed time.Duration
+	taken   bool
 	// before and after are the ledger's counts before and after the backlog was read.
 	before, after Counts
 	failed        int64
@@ -98,7 +101,7 @@ func newTracker(story Story, pace Pace, work time.Duration) *tracker {
 func (t *tracker) observe(o observation) {
 	f := &t.frame
 	f.PodSeconds += float64(f.Replicas.Wanted+f.Replicas.Draining) * (o.elapsed - f.Elapsed).Seconds()
-	f.Elapsed, f.Told = o.elapsed, t.pace.Story(o.elapsed)
+	f.Elapsed, f.Told, f.Taken = o.elapsed, t.pace.Story(o.elapsed), o.taken
 	f.Counts, f.Failed, f.Faults = o.after, o.failed, o.faults
 	f.Latest, f.All = o.latest, o.all
 	t.rates(mark{o.elapsed, o.after.Published, o.after.Handled})

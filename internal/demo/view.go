@@ -94,11 +94,7 @@ func (v view) paint(line string, bold, red bool) string {
 
 // line is a frame in one line, for output that is not a terminal.
 func (v view) line(f Frame) string {
-	name := "until calm"
-	if p, telling := v.story.At(f.Told); telling {
-		name = p.Name
-	}
 	return fmt.Sprintf("%s %s: arriving %.0f/s, backlog %s, Monitoring %s, %s (%s), age p50/p99 %s, lost %d, duplicated %d",
-		clock(f.Elapsed), name, f.Arriving, level(f.Backlog), shown(f.Monitoring), replicas(f.Replicas), cmp.Or(f.Reason, "starting"),
+		clock(f.Elapsed), phase(v.story, f.Told, f.Taken), f.Arriving, level(f.Backlog), shown(f.Monitoring), replicas(f.Replicas), cmp.Or(f.Reason, "starting"),
 		p50p99(f.Latest), f.Lost, f.Counts.Duplicated)
 }
