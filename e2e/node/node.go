@@ -47,6 +47,7 @@ func (n *Node) Start(ctx context.Context) error {
 	n.cancel = cancel
 	closeServer, err := n.serve(running)
 	if err == nil {
+		n.tasks.Go(func() { <-running.Done(); closeServer() })
 		err = n.register(ctx)
 	}
 	if err != nil {
@@ -55,7 +56,6 @@ func (n *Node) Start(ctx context.Context) error {
 	}
 	n.tasks.Go(func() { n.renew(running) })
 	n.tasks.Go(func() { n.watch(running) })
-	n.tasks.Go(func() { <-running.Done(); closeServer() })
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 
 	"spillway/e2e/network"
 )
@@ -52,7 +53,8 @@ func (n *Node) register(ctx context.Context) error {
 	if err := n.renewLease(ctx); err != nil {
 		return err
 	}
-	return n.publishNode(ctx)
+	// The node controllers write to a new Node at the same time.
+	return retry.RetryOnConflict(retry.DefaultBackoff, func() error { return n.publishNode(ctx) })
 }
 
 // publishNode writes the Node's status.
