@@ -9,40 +9,25 @@ import (
 	"strings"
 	"testing"
 
+	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
-	"sigs.k8s.io/kustomize/api/krusty"
-
 	"spillway/deploy"
+	"spillway/internal/testenv"
 )
-
-// section is what stands under a heading of docs/kubernetes.md.
-func section(t *testing.T, heading string) string {
-	t.Helper()
-	page, err := os.ReadFile("../docs/kubernetes.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, after, ok := strings.Cut(string(page), "\n## "+heading+"\n")
-	if !ok {
-		t.Fatalf("docs/kubernetes.md has no %q", heading)
-	}
-	text, _, _ := strings.Cut(after, "\n## ")
-	return text
-}
 
 // edits are the documented commands that make a folder of one's own; some are offered as comments.
 func edits(t *testing.T, heading string, offered ...string) string {
 	t.Helper()
 	var script strings.Builder
-	for line := range strings.Lines(section(t, heading)) {
+	for _, line := range testenv.Commands(t, "../docs/kubernetes.md", heading) {
 		offer, isOffer := strings.CutPrefix(line, "# ")
 		switch {
 		case isOffer && slices.ContainsFunc(offered, func(o string) bool { return strings.Contains(offer, o) }):
-			script.WriteString(offer)
+			script.WriteString(offer + "\n")
 		case strings.HasPrefix(line, "sed -i") && strings.Contains(line, "components/") && !slices.ContainsFunc(offered, func(o string) bool { return strings.Contains(line, o) }):
 		case strings.HasPrefix(line, "cp -r "), strings.HasPrefix(line, "sed -i "):
-			script.WriteString(line)
+			script.WriteString(line + "\n")
 		}
 	}
 	return script.String()
@@ -110,8 +95,14 @@ func TestTheDocumentedCommands(t *testing.T) {
 
 // The table of autoscalers has every component that scales, and no other.
 func TestTheTableOfAutoscalers(t *testing.T) {
+	page, err := os.ReadFile("../docs/kubernetes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "\n## Which autoscaler\n")
+	table, _, _ = strings.Cut(table, "\n## ")
 	var listed []string
-	for line := range strings.Lines(section(t, "Which autoscaler")) {
+	for line := range strings.Lines(table) {
 		if name, ok := strings.CutPrefix(line, "| `"); ok {
 			name, _, _ = strings.Cut(name, "`")
 			listed = append(listed, name)
