@@ -72,7 +72,7 @@ func startWorker(t *testing.T) string {
 // startExporter runs the real program at the speed of life and returns its address.
 func startExporter(t *testing.T, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), build(t), append(args, "--listen=127.0.0.1:0", "--log-format=json", "--scrape-interval=1s", "--scrape-timeout=900ms")...)
+	cmd := exec.CommandContext(t.Context(), build(t), append(args, "--listen=127.0.0.1:0", "--log-format=json", "--scrape-interval=1s")...)
 	cmd.Env = environment(t)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {

@@ -111,7 +111,7 @@ func (a *App) newEstimator(defs []backlog.Definition, current *Current, reg prom
 		current: current, wants: a.wants, law: a.opts.Law, clock: clock{origin: time.Now().Truncate(time.Millisecond), speed: speed},
 		period: period, patience: 4 * period, fresh: a.opts.limits().Fresh, all: a.opts.Workers.All, log: log,
 		acks:  slices.ContainsFunc(defs, func(d backlog.Definition) bool { return d.Metric == backlog.AckMessageCount }),
-		fleet: fleet.New(fleet.Options{Period: period, Timeout: min(a.opts.Workers.Timeout, period*9/10)}, reg, log.Named("fleet")),
+		fleet: fleet.New(fleet.Options{Period: period, Timeout: min(a.opts.Workers.timeout(), period*9/10)}, reg, log.Named("fleet")),
 		teams: []func() []team{a.opts.namedWorkers(a.wants, log).teams},
 	}
 	if a.cluster.watcher != nil {

@@ -161,11 +161,10 @@ func TestEstimatesOfTenThousandAreSmall(t *testing.T) {
 	before := live()
 	crew := e.crew()
 	list := e.estimate(&crew, nil, noon.Add(time.Second))
-	if used := (live() - before) >> 20; used > 40 {
-		t.Errorf("estimates of 10,000 subscriptions take %d MiB", used)
+	used := (live() - before) >> 20
+	if used > 40 || len(list) != 10_000 {
+		t.Errorf("%d estimates take %d MiB", len(list), used)
 	}
-	if len(list) != 10_000 {
-		t.Fatal(len(list))
-	}
+	t.Logf("%d estimates take %d MiB", len(list), used)
 	runtime.KeepAlive(e)
 }

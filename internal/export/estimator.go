@@ -47,8 +47,8 @@ type flowKey struct {
 type flow struct {
 	state          nowcast.State
 	newest, before backlog.Sample
-	section        *section // that it was last looked at on
-	result         nowcast.Result
+	section        *section        // that it was last looked at on
+	result         *nowcast.Result // of the newest tick; never changed, because explanations read it
 	entry          *estimated
 }
 
@@ -203,7 +203,8 @@ func (e *estimator) tick(key flowKey, f *flow, s *staff, law nowcast.Law, b *boa
 	for _, id := range s.workers {
 		in.Pods = append(in.Pods, e.clock.pod(byID[id], s.sub.ID))
 	}
-	f.result = f.state.Tick(law, in)
+	result := f.state.Tick(law, in)
+	f.result = &result
 	f.entry = e.entry(key, f, s, law, cause, now)
 	if e.record != nil {
 		e.recorded(e.record.Write(&recording.Tick{
@@ -249,8 +250,7 @@ func (e *estimator) recorded(err error) {
 
 // entry makes what the board shows of a tick.
 func (e *estimator) entry(key flowKey, f *flow, s *staff, law nowcast.Law, cause backlog.Answer, now time.Time) *estimated {
-	result := f.result // the flow's own changes at the next tick
-	r, x := &result, &result.Explanation
+	r, x := f.result, &f.result.Explanation
 	entry := &estimated{
 		sub: key.sub, namespace: key.namespace, autoscaler: key.autoscaler,
 		staffed: len(s.workers) > 0, expected: x.Expected, scraped: x.Scraped,
@@ -305,7 +305,7 @@ func (e *estimator) share(key flowKey, f *flow, byID map[string]*fleet.Scrape, c
 	results := make([]nowcast.Result, len(others))
 	names := make([]string, len(others))
 	for i, o := range others {
-		results[i], names[i] = o.result, fmt.Sprintf("%s (%.2f)", o.entry.sub.ID, o.result.Desired.Value)
+		results[i], names[i] = *o.result, fmt.Sprintf("%s (%.2f)", o.entry.sub.ID, o.result.Desired.Value)
 	}
 	shared := nowcast.Shared(results...)
 	entry := *f.entry

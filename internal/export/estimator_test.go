@@ -491,6 +491,11 @@ func TestWhoHasNoWorkersCostsNextToNothing(t *testing.T) {
 	if a := l.e.current.Answer(orders, backlog.DesiredReplicas, l.now); a.Reason != backlog.ReasonNotWatched || !strings.Contains(a.Why, "--estimate-all") {
 		t.Errorf("%+v", a)
 	}
+	l.app.wants.Put("keda", []backlog.Want{{Subscription: orders, Metrics: []backlog.Metric{backlog.DesiredReplicas}}})
+	l.pass(5*time.Second, 150, time.Second)
+	if a := l.e.current.Answer(orders, backlog.DesiredReplicas, l.now); a.Reason == backlog.ReasonNotWatched {
+		t.Errorf("what KEDA asks for is not estimated: %+v", a)
+	}
 	all := newLab(t, 0, "--estimate-all")
 	all.app.wants.Put("flags", named([]backlog.Subscription{offers, orders}))
 	all.team.subs = nil

@@ -72,8 +72,8 @@ func TestValidateNamesEveryFaultAtOnce(t *testing.T) {
 		{name: "workers without a project", args: []string{"--worker=offers=10.0.0.7:8080"}, want: []string{`--worker "offers=10.0.0.7:8080": not a subscription`}},
 		{name: "a worker alone", args: []string{one, "--worker=10.0.0.7:8080"}, want: []string{`--worker "10.0.0.7:8080": is not SUBSCRIPTION=URL; give projects/P/subscriptions/S=http://HOST:PORT`}},
 		{name: "workers from nowhere", args: []string{one, "--workers-file=/no/such/file"}, want: []string{`--workers-file "/no/such/file": cannot be read: no such file or directory; give a list such as [{"targets"`}},
-		{name: "scrapes that overlap", args: []string{one, "--scrape-interval=2s"}, want: []string{`--scrape-timeout "3s": leaves no time before the next scrape`}},
-		{name: "scrapes too often", args: []string{one, "--scrape-interval=100ms", "--scrape-timeout=0"}, want: []string{`--scrape-interval "100ms": is out of bounds; give 1s to 1m`, `--scrape-timeout "0s": must be above 0`}},
+		{name: "scrapes that overlap", args: []string{one, "--scrape-interval=2s", "--scrape-timeout=3s"}, want: []string{`--scrape-timeout "3s": leaves no time before the next scrape`}},
+		{name: "scrapes too often", args: []string{one, "--scrape-interval=100ms", "--scrape-timeout=-1s"}, want: []string{`--scrape-interval "100ms": is out of bounds; give 1s to 1m`, `--scrape-timeout "-1s": must not be negative`}},
 		{name: "a recording in no directory", args: []string{one, "--record=/no/such/directory/file", "--record-limit=0"}, want: []string{`--record-limit "0": is out of bounds`, `--record "/no/such/directory/file": is in no directory`}},
 		{name: "a law that is none", args: []string{one, "--drain-time=0", "--headroom=0.5", "--pod-capacity=-1", "--max-arrival-rate=NaN", "--min-replicas=-1", "--max-replicas=0.5"}, want: []string{
 			`--drain-time "0": is out of bounds; give seconds`, `--headroom "0.5": is out of bounds; give a factor from 1 to 10`, `--pod-capacity "-1"`, `--max-arrival-rate "NaN"`,

@@ -16,7 +16,7 @@ type WorkerOptions struct {
 	File    string
 	// Port names the pods' port that has their metrics; empty means metrics or http.
 	Port string
-	// Interval is the time from one scrape of a worker to the next, Timeout how long one may take.
+	// Interval is the time from one scrape of a worker to the next, Timeout how long one may take; 0 means three fifths of that.
 	Interval, Timeout time.Duration
 	// All estimates every subscription that is watched, those without workers by Monitoring alone.
 	All bool
@@ -26,7 +26,7 @@ type WorkerOptions struct {
 }
 
 func defaultWorkerOptions() WorkerOptions {
-	return WorkerOptions{Interval: 5 * time.Second, Timeout: 3 * time.Second, RecordLimit: 100}
+	return WorkerOptions{Interval: 5 * time.Second, RecordLimit: 100}
 }
 
 func (o *WorkerOptions) registerFlags(fs *pflag.FlagSet) {
@@ -34,10 +34,18 @@ func (o *WorkerOptions) registerFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.File, "workers-file", o.File, "file of such workers in the form of Prometheus' file_sd, with the label subscription; read again when it changes")
 	fs.StringVar(&o.Port, "worker-port", o.Port, "name of the pods' port that has their metrics; metrics or http unless given, or what prometheus.io/port on the pod says")
 	fs.DurationVar(&o.Interval, "scrape-interval", o.Interval, "time from one scrape of a worker to the next")
-	fs.DurationVar(&o.Timeout, "scrape-timeout", o.Timeout, "how long one scrape of a worker may take")
+	fs.DurationVar(&o.Timeout, "scrape-timeout", o.Timeout, "how long one scrape of a worker may take; three fifths of --scrape-interval unless given")
 	fs.BoolVar(&o.All, "estimate-all", o.All, "estimate every subscription that is watched, also those of which no worker and no autoscaler is known")
-	fs.StringVar(&o.Record, "record", o.Record, "file to record in what every estimate is made of, for `spillway replay`; the one before is replaced")
+	fs.StringVar(&o.Record, "record", o.Record, "file to record in what every estimate is made of, for spillway replay; the one before is replaced")
 	fs.IntVar(&o.RecordLimit, "record-limit", o.RecordLimit, "MiB after which --record begins a new file and keeps the one before as FILE.1")
+}
+
+// timeout is how long one scrape may take.
+func (o *WorkerOptions) timeout() time.Duration {
+	if o.Timeout > 0 {
+		return o.Timeout
+	}
+	return o.Interval * 3 / 5
 }
 
 func (o *WorkerOptions) validate(errs *config.Errors, project string) {
@@ -52,7 +60,7 @@ func (o *WorkerOptions) validate(errs *config.Errors, project string) {
 		}
 	}
 	errs.Check(o.Interval >= time.Second && o.Interval <= time.Minute, "--scrape-interval", o.Interval, "is out of bounds", "give 1s to 1m")
-	errs.Check(o.Timeout > 0, "--scrape-timeout", o.Timeout, "must be above 0", "give less than --scrape-interval")
+	errs.Check(o.Timeout >= 0, "--scrape-timeout", o.Timeout, "must not be negative", "give less than --scrape-interval")
 	errs.Check(o.Timeout <= o.Interval*9/10, "--scrape-timeout", o.Timeout, "leaves no time before the next scrape", "give at most nine tenths of --scrape-interval")
 	errs.Check(o.RecordLimit >= 1 && o.RecordLimit <= 1<<20, "--record-limit", o.RecordLimit, "is out of bounds", "give MiB from 1 to 1048576")
 	if o.Record != "" {

@@ -6,8 +6,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -231,4 +233,29 @@ func TestARoundThatIsEndedEnds(t *testing.T) {
 	if got := r.Round(ctx, []Target{named(url, offers)}); got[0].Err == nil {
 		t.Fatal("it is no failure")
 	}
+}
+
+// BenchmarkRound is what a round of 500 workers costs, the servers' side of it included.
+func BenchmarkRound(b *testing.B) {
+	text, err := os.ReadFile("../consume/testdata/metrics.golden")
+	if err != nil {
+		b.Fatal(err)
+	}
+	server := httptest.NewServer(says(string(text)))
+	b.Cleanup(server.Close)
+	f := New(Options{Period: time.Second, Timeout: 800 * time.Millisecond}, prometheus.NewPedanticRegistry(), zap.NewNop())
+	b.Cleanup(f.Close)
+	var targets []Target
+	for i := range 500 {
+		targets = append(targets, named(fmt.Sprintf("%s/%d", server.URL, i), offers))
+	}
+	var before, after syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+	b.ReportAllocs()
+	for b.Loop() {
+		f.Round(b.Context(), targets)
+	}
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+	spent := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
+	b.ReportMetric(float64(spent.Milliseconds())/float64(b.N), "cpu-ms/op")
 }

@@ -234,7 +234,7 @@ func (t *targets) list() []Target {
 	t.mu.Lock()
 	all := t.all
 	t.mu.Unlock()
-	list := make([]Target, 0, len(all))
+	list, listed := make([]Target, 0, len(all)), map[string][]any{}
 	for _, a := range all {
 		if len(a.asks) == 0 {
 			continue
@@ -243,13 +243,14 @@ func (t *targets) list() []Target {
 			Autoscaler: a.Autoscaler, Scaled: a.scaled, Subscriptions: a.subscriptions(), Min: a.min, Max: a.max, Current: a.current,
 			Window: a.window, Settings: a.settings,
 		}
-		target.Pods, target.Err = t.pods(place{a.Namespace, a.scaled})
+		target.Pods, target.Err = t.pods(place{a.Namespace, a.scaled}, listed)
 		list = append(list, target)
 	}
 	return list
 }
 
-func (t *targets) pods(p place) ([]Pod, error) {
+// pods returns those of a place. Listed are the pods of the namespaces that were looked at before: a list is a copy.
+func (t *targets) pods(p place, listed map[string][]any) ([]Pod, error) {
 	c, _ := t.choice(p)
 	watch := t.watch(p.namespace)
 	switch {
@@ -260,8 +261,13 @@ func (t *targets) pods(p place) ([]Pod, error) {
 	case watch == nil || !watch.informer.HasSynced():
 		return nil, fmt.Errorf("the pods of namespace %s have not been listed yet", p.namespace)
 	}
+	here, known := listed[p.namespace]
+	if !known {
+		here = watch.informer.GetStore().List()
+		listed[p.namespace] = here
+	}
 	var found []Pod
-	for _, object := range watch.informer.GetStore().List() {
+	for _, object := range here {
 		raw, ok := object.(*corev1.Pod)
 		if !ok || !c.selector.Matches(labels.Set(raw.Labels)) {
 			continue
