@@ -218,6 +218,24 @@ e2e-build: ## Build what the end-to-end tests run: Kubernetes and the adapters o
 e2e-cluster: e2e-build ## Start the real control plane, run Pods on it as a kubelet does, break it, and see that nothing is left (2 minutes).
 	cd e2e && $(GO) test $(RACE) -count=1 -timeout=15m ./cluster ./network ./node ./pki ./process ./programs ./sandbox ./services
 
+.PHONY: e2e-test
+e2e-test: ## Test what the scenarios stand on: overlays, ledger, app, report.
+	cd e2e && $(GO) test $(RACE) ./app ./ledger ./overlays ./report
+
+.PHONY: e2e
+e2e: e2e-build ## Show on a real control plane what docs/kubernetes.md says (15 minutes); tables, plots and points are in build/e2e.
+	rm -rf build/e2e
+	cd e2e && $(GO) test -count=1 -v -timeout=90m -skip='^TestBacklogAtItsOwnPace$$' ./scenarios
+
+.PHONY: e2e-fast
+e2e-fast: e2e-build ## Show the scenarios backlog, stackdriver and http-rate (4 minutes).
+	rm -rf build/e2e
+	cd e2e && $(GO) test -count=1 -short -v -timeout=30m -run='^Test(Backlog|Stackdriver|HTTPRate)$$' ./scenarios
+
+.PHONY: e2e-own-pace
+e2e-own-pace: e2e-build ## Show the scenario backlog with nothing shortened (16 minutes).
+	cd e2e && $(GO) test -count=1 -v -timeout=90m -run='^TestBacklogAtItsOwnPace$$' ./scenarios
+
 .PHONY: tools
 tools: $(LINT) $(BENCHSTAT) $(PROMTOOL) ## Build the pinned tools: golangci-lint, benchstat, promtool.
 

@@ -20,7 +20,6 @@ type push struct {
 		Published time.Time `json:"publishTime"`
 	} `json:"message"`
 	Subscription string `json:"subscription"`
-	Attempt      int    `json:"deliveryAttempt"`
 }
 
 // handler works on each message, reports it and then answers. A request that its worker gave up before the end of the
@@ -35,7 +34,7 @@ func handler(reporter *ledger.Reporter, work ledger.Work) http.Handler {
 		if !do(r.Context(), work) {
 			return
 		}
-		d := demo.Delivery{ID: p.Message.ID, Published: p.Message.Published, Attempt: p.Attempt}
+		d := demo.Delivery{ID: p.Message.ID, Published: p.Message.Published}
 		if err := reporter.Handled(r.Context(), p.Subscription, d); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return

@@ -50,7 +50,7 @@ var absent = regexp.MustCompile(`^(ServiceMonitor|PodMonitoring|PrometheusRule|S
 
 // forbidden lists every difference of the overlay's objects from the shipped ones that is neither an endpoint nor a time
 // that is shorter by the factor exactly. Objects are named by kind and name.
-func forbidden(shipped, overlay map[string]map[string]any, factor int) []string {
+func forbidden(shipped, overlay map[string]map[string]any, o Overlay) []string {
 	var found []string
 	for _, name := range slices.Sorted(maps.Keys(shipped)) {
 		if overlay[name] == nil && !absent.MatchString(name) {
@@ -58,6 +58,9 @@ func forbidden(shipped, overlay map[string]map[string]any, factor int) []string 
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(overlay)) {
+		if o.Delegate && name == "ClusterRoleBinding delegate" {
+			continue
+		}
 		if shipped[name] == nil {
 			found = append(found, name+" is added")
 			continue
@@ -65,14 +68,14 @@ func forbidden(shipped, overlay map[string]map[string]any, factor int) []string 
 		before, after := map[string]string{}, map[string]string{}
 		leaves(before, "", shipped[name])
 		leaves(after, "", overlay[name])
-		for _, problem := range compare(before, after, factor) {
+		for _, problem := range compare(before, after, o) {
 			found = append(found, name+problem)
 		}
 	}
 	return found
 }
 
-func compare(before, after map[string]string, factor int) []string {
+func compare(before, after map[string]string, o Overlay) []string {
 	var found []string
 	paths := maps.Clone(before)
 	maps.Copy(paths, after)
@@ -81,9 +84,10 @@ func compare(before, after map[string]string, factor int) []string {
 		value, is := after[path]
 		switch {
 		case was && is && old == value:
-		case was && is && periods.MatchString(path) && divided(old, value, factor):
+		case was && is && periods.MatchString(path) && divided(old, value, o.Factor):
 		case !was && endpoint(path, value):
-		case !was && arguments.MatchString(path) && flag(value, factor):
+		case !was && arguments.MatchString(path) && flag(value, o.Factor):
+		case !was && o.Delegate && delegate.MatchString(path+"="+value):
 		default:
 			found = append(found, fmt.Sprintf("%s is %q, shipped is %q", path, value, old))
 		}
@@ -94,6 +98,8 @@ func compare(before, after map[string]string, factor int) []string {
 var (
 	periods   = regexp.MustCompile(`^/spec/behavior/scale(Up|Down)/(stabilizationWindowSeconds|policies/\d/periodSeconds)$`)
 	arguments = regexp.MustCompile(`^/spec/template/spec/(containers|initContainers)/backlog-exporter/args/\d+$`)
+	delegate  = regexp.MustCompile(`^/spec/template/spec/(` +
+		`containers/backlog-exporter/(args/\d+=--delegate(-ca)?=\S+|volumeMounts/delegate/\w+=.+)|volumes/delegate/(name|configMap/name)=delegate)$`)
 	variables = regexp.MustCompile(`^/spec/template/spec/(containers/worker/env/PUBSUB_EMULATOR_HOST|initContainers/app/env/LEDGER)/(name|value)$`)
 )
 

@@ -24,6 +24,8 @@ type Overlay struct {
 	Factor int
 	// ByHand are the edits of the shipped files that their comments ask for: what the flow is, and which components.
 	ByHand []Edit
+	// Delegate says that another adapter is put behind the exporter, which takes more than an endpoint: its authority too.
+	Delegate bool
 }
 
 // Edit replaces Old, which must be there once, in a shipped file.
@@ -52,7 +54,7 @@ func BacklogSidecar() Overlay {
 
 // Stackdriver is deploy/gke's autoscaler answered by the exporter itself.
 func Stackdriver() Overlay {
-	return Overlay{Name: "stackdriver-15", Shipped: "gke-external-metrics", Factor: 15, ByHand: append(flow("gke/flow.yaml"),
+	return Overlay{Name: "stackdriver-15", Shipped: "gke-external-metrics", Factor: 15, Delegate: true, ByHand: append(flow("gke/flow.yaml"),
 		Edit{"gke/flow.yaml", "spillway-worker@PROJECT.", "worker@" + Project + "."},
 		Edit{"gke/flow.yaml", "spillway-exporter@PROJECT.", "exporter@" + Project + "."})}
 }

@@ -41,7 +41,7 @@ func TestOverlaysChangeEndpointsAndTimesAlone(t *testing.T) {
 				t.Fatal(err)
 			}
 			shipped, overlay := render(t, shippedFolder), render(t, overlayFolder)
-			for _, problem := range forbidden(shipped, overlay, o.Factor) {
+			for _, problem := range forbidden(shipped, overlay, o) {
 				t.Error(problem)
 			}
 			expectUsed(t, overlay, o.Factor)
@@ -135,7 +135,7 @@ func TestForbiddenDifferencesAreFound(t *testing.T) {
 			}
 			overlay := render(t, overlayFolder)
 			test.change(overlay)
-			found := forbidden(render(t, shippedFolder), overlay, 15)
+			found := forbidden(render(t, shippedFolder), overlay, Backlog())
 			if len(found) != 1 || !strings.Contains(found[0], test.want) {
 				t.Errorf("found %q, want one that has %q", found, test.want)
 			}
@@ -151,7 +151,7 @@ func TestAnEditThatDoesNotFitIsAnError(t *testing.T) {
 }
 
 func TestEveryFolderIsShownOrPartOfOne(t *testing.T) {
-	used := map[string]bool{"local": true, "local-app": true, "local-sidecar": true, "times-15": true}
+	used := map[string]bool{"local": true, "local-app": true, "local-sidecar": true, "delegate": true, "times-15": true}
 	for _, o := range All() {
 		used[o.Name] = true
 	}

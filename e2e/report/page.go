@@ -20,9 +20,12 @@ func Page(sections []*Section) (string, error) {
 	return page.String(), nil
 }
 
-// plots draws the track's three plots, one below the other: pods, messages that wait, messages per second.
+// plots draws the track's plots, one below the other: pods, messages that wait, and messages per second if any arrived.
 func plots(s *Section, t *Track) []template.HTML {
-	charts := []chart{podsOf(t), waitingOf(t), ratesOf(t)}
+	charts := []chart{podsOf(t), waitingOf(t)}
+	if n := len(t.Points); n > 0 && t.Points[n-1].Arrived > 0 {
+		charts = append(charts, ratesOf(t))
+	}
 	drawn := make([]template.HTML, 0, len(charts))
 	for _, c := range charts {
 		drawn = append(drawn, template.HTML(c.svg(s.Factor))) //nolint:gosec // Our own drawing; its texts are escaped.

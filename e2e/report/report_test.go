@@ -100,8 +100,8 @@ func TestTheFolderHasOnePageOfAllSections(t *testing.T) {
 		}
 	}
 	drawings := regexp.MustCompile(`(?s)<svg.*?</svg>`).FindAllString(page, -1)
-	if len(drawings) != 6 {
-		t.Errorf("%d plots, want 3 of each track", len(drawings))
+	if len(drawings) != 5 {
+		t.Errorf("%d plots, want 3 of a track and 2 of one without arrivals", len(drawings))
 	}
 	for _, d := range drawings {
 		expectXML(t, d)
