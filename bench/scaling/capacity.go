@@ -36,9 +36,9 @@ func loads() []load {
 }
 
 const (
-	scrapePeriod = time.Second
+	scrapePeriod = 5 * time.Second
 	calm         = 15 * time.Second // at half the rate
-	saturated    = 75 * time.Second // the law believes what was reached after 60 s of it
+	saturated    = 75 * time.Second // the law believes what was reached after 30 s of it
 	settling     = 5 * time.Second  // of the saturated time before the truth is taken
 )
 

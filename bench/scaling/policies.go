@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"spillway/internal/sim"
+	"spillway/internal/tune"
 )
 
 // perPod is what a pod of the simulation settles in a second.
@@ -52,10 +53,13 @@ func (b *bench) measurePeers(ctx context.Context) error {
 	return nil
 }
 
-// bestTarget is the raw backlog's target with the fewest minutes over the SLO on the normal day and on Black Friday, and among equals the cheapest.
+// bestTarget is the stable target of a raw backlog with the fewest minutes over the SLO on the normal day and on Black Friday, and among equals the
+// cheapest.
 func (b *bench) bestTarget(ctx context.Context) (int64, error) {
 	best, least, cost := int64(0), math.Inf(1), math.Inf(1)
-	for target := 2000.0; target <= 64000; target *= math.Pow(2, 0.25) {
+	setup := sim.DefaultSetup(sim.Trace{}, sim.Policy{}, 0)
+	laws := tune.Laws{Capacity: setup.PodRate, Delay: float64(setup.Delay), StartUp: float64(setup.PodStart), SLO: setup.SLO}
+	for target := laws.LeastStable() + 100; target <= laws.LeastMonotone(); target *= math.Pow(2, 0.25) {
 		p, err := with(sim.OnBacklog(int64(target/100) * 100))
 		if err != nil {
 			return 0, err

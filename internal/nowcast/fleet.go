@@ -122,26 +122,30 @@ func (s *State) bury() {
 
 // age is how long the pod's latest first delivery had waited.
 func (c *counted) age() float64 {
-	age := c.waited()
-	if c.clocked >= clockSeen {
-		age -= c.clock
+	return max(0, c.timed(&c.scrape))
+}
+
+// timed is the age that a scrape shows, less what is known of the pod's clock.
+func (c *counted) timed(p *Pod) float64 {
+	if c.clocked < clockSeen {
+		return p.waited()
 	}
-	return max(0, age)
+	return p.waited() - c.clock
 }
 
 // waited is the age as the clocks have it, which may be below 0.
-func (c *counted) waited() float64 {
-	ref := c.scrape.At
-	if d := c.scrape.Delivery; !d.IsZero() && d.Before(ref) {
+func (p *Pod) waited() float64 {
+	ref := p.At
+	if d := p.Delivery; !d.IsZero() && d.Before(ref) {
 		ref = d
 	}
-	return ref.Sub(c.scrape.Frontier).Seconds()
+	return ref.Sub(p.Frontier).Seconds()
 }
 
 // setClock learns what the clocks make of an age that is none: while everything is caught up and slots are free nothing waits, and what still seems
 // to is the pod's clock, the instant of its scrape and the way of a message. Messages must come often enough to tell that from their absence.
 func (c *counted) setClock() {
-	off := c.waited()
+	off := c.scrape.waited()
 	if c.full || c.scrape.Frontier.IsZero() || c.rate.delivered < 1/clockGap || math.Abs(off) > clockMost {
 		return
 	}
@@ -216,7 +220,7 @@ func (c *counted) follow(s *State, law Law, pod *Pod, dt float64, reached *quoti
 	s.verdicts.add(max(0, pod.Nacked-old.Nacked), acked)
 	if pod.Ready && !pod.Terminating {
 		s.measure(law, pod, &old, dt)
-		if s.age >= nearNow && s.caughtSince.IsZero() && old.Slots > 0 && ((c.full && pod.full()) || busy(pod, &old, dt)) {
+		if s.age >= nearNow && s.caughtSince.IsZero() && old.Slots > 0 && ((c.full && pod.full()) || c.busy(pod, &old, dt)) {
 			reached.add(acked, dt)
 		}
 	}
@@ -227,9 +231,12 @@ func (c *counted) follow(s *State, law Law, pod *Pod, dt float64, reached *quoti
 	}
 }
 
-// busy reports whether most of a pod's slots or half of its processor was in use. On one processor short handlers run one after the other, and a
-// scrape, which needs it too, finds every slot free.
-func busy(pod, old *Pod, dt float64) bool {
+// busy reports whether most of a pod's slots or a good part of its processor was in use, and messages waited for it to the end. On one processor
+// short handlers run one after the other, and a scrape, which needs it too, finds every slot free.
+func (c *counted) busy(pod, old *Pod, dt float64) bool {
+	if c.timed(pod) < nearNow {
+		return false
+	}
 	return (pod.Slots > 0 && pod.AckedSeconds-old.AckedSeconds >= busySlots*pod.Slots*dt) ||
 		(pod.CPULimit > 0 && pod.CPUSeconds-old.CPUSeconds >= busyCPU*pod.CPULimit*dt)
 }

@@ -74,9 +74,9 @@ const (
 	changed     = 1.2   // A rate over a few seconds counts only when it differs by this factor from that of a minute.
 	drift       = 0.01  // By which what was reached while saturated rises again in a minute.
 	driftMost   = 1.5   // And how far above what was measured.
-	saturation  = 60.0  // Pod seconds of it after which it tells a capacity.
+	saturation  = 30.0  // Pod seconds of it after which it tells a capacity.
 	busySlots   = 0.8   // Share of the time of a pod's slots,
-	busyCPU     = 0.5   // and of its processor, from which on it does what it can while messages wait.
+	busyCPU     = 0.3   // and of its processor, from which on it does what it can while messages wait.
 	slack       = 1.1   // By which handlers may seem to take more than there is, and
 	noise       = 5.0   // seconds of it that clocks may be off: a pod beyond both counts what cannot be.
 	clockGap    = 0.2   // Between messages, at the most, while a pod's clock is learned,
@@ -87,6 +87,6 @@ const (
 	shortAge    = 10.0  // To which arrivals since the frontier are asked for what waits,
 	steadyGain  = 0.2   // how much of a new age counts in the steady one,
 	within      = 3.0   // as long as it is within so many times its noise,
-	deadShare   = 0.6   // and how many times that is no age at all.
+	deadShare   = 0.8   // and how many times that is no age at all.
 	idleCPU     = 0.2   // Share of the processor below which acks say nothing about its cost.
 )
