@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"spillway/internal/demo/page"
@@ -73,6 +72,13 @@ func (r *reporter) report(ctx context.Context) {
 	r.at, r.desks = elapsed, desks
 }
 
+func again(n int64) string {
+	if n == 1 {
+		return "1 message was delivered again"
+	}
+	return number(n) + " messages were delivered again"
+}
+
 // values are the charts' columns.
 func values(f Frame, r reading) page.Values {
 	v := page.Values{
@@ -132,7 +138,7 @@ func (r *reporter) notes(f Frame, read reading) {
 		r.state = read.state
 	}
 	if n := f.Counts.Redelivered - r.redelivered; n > 0 {
-		a.note("monitoring", number(n)+" messages were delivered again")
+		a.note("monitoring", again(n))
 		r.redelivered = f.Counts.Redelivered
 	}
 	for _, fault := range f.Faults[min(r.faults, len(f.Faults)):] {
@@ -178,5 +184,5 @@ func autoscalerWords(s Sync, name string) string {
 	if s.Err != nil {
 		because = "the metric cannot be read"
 	}
-	return fmt.Sprintf("The HPA scales on %s: %s, so it wants %d replicas (%s).", strings.ReplaceAll(name, policyDesired, "desired replicas"), because, s.Desired, explain(s.Reason))
+	return fmt.Sprintf("The HPA scales on %s: %s, so it wants %d replicas (%s).", policyWords(name), because, s.Desired, explain(s.Reason))
 }

@@ -44,7 +44,7 @@ func (a *act) carryOut(ctx context.Context, o page.Order) (kind, text string, er
 	case page.ActionBulk:
 		return "load", "bulk: " + number(a.dial.bulk()) + " messages at once", nil
 	case page.ActionPolicy:
-		return "control", "the HPA scales on " + o.Policy + " from here on", a.scaler.setPolicy(policyOf(o.Policy, a.pace))
+		return "control", "the HPA scales on " + policyWords(o.Policy) + " from here on", a.scaler.setPolicy(policyOf(o.Policy, a.pace))
 	case page.ActionSlow:
 		a.stage.bench.setSlow(o.On)
 		return "trouble", fmt.Sprintf("the handler takes %s a message", a.workTime(o.On)), nil

@@ -44,6 +44,14 @@ func policyOf(name string, pace Pace) policy {
 	}
 }
 
+// policyWords names a policy in a sentence.
+func policyWords(name string) string {
+	if name == policyDesired {
+		return "desired replicas"
+	}
+	return name
+}
+
 // readPolicy asks the exporter for the policy's series.
 func (s *stage) readPolicy(ctx context.Context, p policy) (float64, error) {
 	return scrape(ctx, s.client, s.exporter.metrics(), p.series, s.flow.labels())

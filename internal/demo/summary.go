@@ -24,11 +24,9 @@ func (v view) summary(f Frame) string {
 	put("replicas", "min %d, max %d, end %d", f.Fewest, f.Most, f.Replicas.Wanted)
 	put("peak backlog", "%s true, %s as Monitoring showed it", level(f.PeakBacklog), level(f.PeakMonitoring))
 	put("message age", "p50 %s, p99 %s", known(f.All, age(f.All.P50)), known(f.All, age(f.All.P99)))
-	put("first scale-up", "%s", v.raise(f))
-	if f.RightSize == 0 {
-		put("right size", "never reached")
-	} else {
-		put("right size", "%s after the burst began", v.rightSize(f))
+	if !f.Taken { // Else there was no burst of the story's.
+		put("first scale-up", "%s", v.raise(f))
+		put("right size", "%s", v.right(f))
 	}
 	put("pod-seconds", "%s", number(int64(f.PodSeconds)))
 	put("run time", "%s, the story told %s", clock(f.Elapsed), speed(v.pace))
@@ -59,6 +57,13 @@ func (v view) rightSize(f Frame) string {
 		return "never"
 	}
 	return fmt.Sprintf("%.1f s", v.pace.Wall(f.RightSize).Seconds())
+}
+
+func (v view) right(f Frame) string {
+	if f.RightSize == 0 {
+		return "never reached"
+	}
+	return v.rightSize(f) + " after the burst began"
 }
 
 func known(a Ages, text string) string {

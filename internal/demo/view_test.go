@@ -95,6 +95,9 @@ func TestGoldens(t *testing.T) {
 	}
 	golden(t, "summary", v.summary(told(28*time.Minute)))
 	golden(t, "summary-lossy", v.summary(lossy))
+	taken := told(28 * time.Minute)
+	taken.Taken = true
+	golden(t, "summary-taken", v.summary(taken))
 	right := told(28 * time.Minute)
 	right.All, right.RightSize, right.PodSeconds = Ages{P50: 52 * time.Millisecond, P99: 3200 * time.Millisecond, Known: true}, 0, 1381.4
 	golden(t, "comparison", v.comparison(told(28*time.Minute), right))
