@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"net/http"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -43,6 +44,7 @@ func TestCtrlCEndsTheDemoAndItsProcesses(t *testing.T) {
 			t.Errorf("it did not say %q:\n%s", want, said)
 		}
 	}
+	expectPage(t, said)
 	children := childrenOf(t, cmd.Process.Pid)
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
@@ -60,4 +62,27 @@ func TestCtrlCEndsTheDemoAndItsProcesses(t *testing.T) {
 		}
 	}
 	expectGone(t, children)
+}
+
+// expectPage looks whether the page that the demo speaks of is there, and shows what happens.
+func expectPage(t *testing.T, said string) {
+	t.Helper()
+	_, rest, _ := strings.Cut(said, "the page is at ")
+	url, _, _ := strings.Cut(rest, "\n")
+	for path, want := range map[string]string{"": "<title>Spillway demo</title>", "events": "event: history\n"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := make([]byte, 4096)
+		n, _ := io.ReadAtLeast(answer.Body, begin, 400)
+		_ = answer.Body.Close()
+		if answer.StatusCode != http.StatusOK || !strings.Contains(string(begin[:n]), want) {
+			t.Errorf("%s%s answers %s without %q:\n%s", url, path, answer.Status, want, begin[:n])
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package consume_test
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"spillway/internal/consume"
+	"spillway/internal/webstyle"
 )
 
 // rows reads the page of a worker with one flow; nil while it does not answer.
@@ -76,5 +78,32 @@ func TestThePageHasNoRowsOfWhatAFlowDoesNotHave(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestThePageHasTheLookThatItsPolicyLetsIn(t *testing.T) {
+	startEmulator(t, "offers:offers")
+	addr, _ := startWorker(t, func(o *consume.Options) { o.Target, o.Handler = "", "discard" })
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+"/", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "text/html")
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := answer.Header.Get("Content-Security-Policy"); got != webstyle.Policy() {
+		t.Errorf("policy %q", got)
+	}
+	for _, want := range []string{"<style>" + webstyle.CSS + "</style>", `<th scope="row">taking messages</th>`, `<td class="good">ok</td>`} {
+		if !strings.Contains(string(body), want) {
+			t.Errorf("no %q in\n%s", want, body)
+		}
 	}
 }
