@@ -122,7 +122,7 @@ func (a *App) understand(c *chain) {
 
 // monitored returns the metric of Cloud Monitoring behind one that autoscalers ask for.
 func monitored(d backlog.Definition) backlog.Definition {
-	if d.Metric == backlog.Backlog {
+	if d.Metric == backlog.Backlog || d.Metric.Estimated() {
 		d, _ = backlog.Describe(backlog.NumUndeliveredMessages.Name())
 	}
 	return d

@@ -217,3 +217,16 @@ func TestJudgeAPIService(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) { expect(t, judgeAPIService(&tt.f, tt.answered), tt.want, tt.says, tt.cure) })
 	}
 }
+
+// TestWhatMonitoringHasOfAMetric: what the exporter makes itself, it makes of the backlog.
+func TestWhatMonitoringHasOfAMetric(t *testing.T) {
+	for _, d := range backlog.Answerable() {
+		want := d.Metric
+		if d.Metric == backlog.Backlog || d.Metric.Estimated() {
+			want = backlog.NumUndeliveredMessages
+		}
+		if got := monitored(d).Metric; got != want {
+			t.Errorf("%s is looked up as %s", d.Metric, got)
+		}
+	}
+}

@@ -268,14 +268,15 @@ func (e *estimator) entry(key flowKey, f *flow, s *staff, law nowcast.Law, cause
 		{r.Desired, 1, func() (backlog.Reason, string) { return noDesired(r, cause) }},
 		{r.Drain, 1 / fast, func() (backlog.Reason, string) { return noDrain(r, cause) }},
 	} {
-		entry.values = append(entry.values, e.value(one.of, one.times, law, now, one.why))
+		entry.values = append(entry.values, e.value(one.of, one.times, law, s.known, now, one.why))
 	}
 	entry.explained = &explanation{sub: key.sub, autoscaler: autoscalerName(key), result: r, clock: e.clock, values: entry.values, at: now}
 	return entry
 }
 
 // value makes one number of an estimate. It expires although nobody ticks any more: as long after its instant as nothing fresh may be heard.
-func (e *estimator) value(of nowcast.Estimate, times float64, law nowcast.Law, now time.Time, why func() (backlog.Reason, string)) estimate {
+// What is made anew in every round is fresh for some rounds, else for as long as a sample.
+func (e *estimator) value(of nowcast.Estimate, times float64, law nowcast.Law, everyRound bool, now time.Time, why func() (backlog.Reason, string)) estimate {
 	var v estimate
 	if of.State != backlog.Fresh {
 		v.reason, v.why = why()
@@ -286,7 +287,7 @@ func (e *estimator) value(of nowcast.Estimate, times float64, law nowcast.Law, n
 	at := now.Add(-time.Duration(float64(of.Age) / e.clock.speed))
 	v.seen = backlog.See(backlog.Sample{Value: of.Value * times, At: at}, now)
 	fresh := max(e.patience, e.fresh)
-	if of.Age == 0 {
+	if of.Age == 0 && everyRound {
 		fresh = e.patience
 	}
 	if of.State == backlog.Held {
@@ -310,7 +311,7 @@ func (e *estimator) share(key flowKey, f *flow, byID map[string]*fleet.Scrape, c
 	shared := nowcast.Shared(results...)
 	entry := *f.entry
 	entry.values = slices.Clone(entry.values)
-	entry.values[desired] = e.value(shared, 1, f.result.Explanation.Law, now, func() (backlog.Reason, string) {
+	entry.values[desired] = e.value(shared, 1, f.result.Explanation.Law, true, now, func() (backlog.Reason, string) {
 		return backlog.ReasonGap, "what one of the flows needs that share its workers is not known"
 	})
 	if own, ok := entry.explained.(*explanation); ok {

@@ -496,7 +496,7 @@ func TestWhoHasNoWorkersCostsNextToNothing(t *testing.T) {
 	if a := l.e.current.Answer(orders, backlog.DesiredReplicas, l.now); a.Reason == backlog.ReasonNotWatched {
 		t.Errorf("what KEDA asks for is not estimated: %+v", a)
 	}
-	all := newLab(t, 0, "--estimate-all")
+	all := newLab(t, 0, "--estimate-all", "--pod-capacity=200")
 	all.app.wants.Put("flags", named([]backlog.Subscription{offers, orders}))
 	all.team.subs = nil
 	all.look()
@@ -509,6 +509,9 @@ func TestWhoHasNoWorkersCostsNextToNothing(t *testing.T) {
 	if all.look(); before[0] == all.e.current.load().estimates[0] {
 		t.Error("a new sample was not looked at")
 	}
+	all.now = all.now.Add(time.Minute)
+	all.near(backlog.PodCapacity, backlog.Fresh, 200, 0)
+	all.near(backlog.BacklogMessages, backlog.Fresh, 1000, 0)
 }
 
 // TestTheAcksAreReadWhereTheyAreNeeded and nowhere else, when --metrics leaves them out.
