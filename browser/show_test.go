@@ -86,9 +86,9 @@ func (l *looker) wait(t *testing.T, condition string, args ...any) {
 }
 
 // value evaluates an expression.
-func value[V any](t *testing.T, l *looker, expression string) V {
+func value[V any](t *testing.T, l *looker, expression string, opts ...chromedp.EvaluateOption) V {
 	t.Helper()
-	v, err := chromedp.Run(l.tab, chromedp.Evaluate[V](expression))
+	v, err := chromedp.Run(l.tab, chromedp.Evaluate[V](expression, opts...))
 	if err != nil {
 		t.Fatalf("%s: %v", expression, err)
 	}
@@ -165,6 +165,12 @@ func TestTheShowInABrowser(t *testing.T) {
 			if !strings.Contains(table, want) {
 				t.Errorf("the table of values has no %q", want)
 			}
+		}
+	})
+
+	t.Run("what is unknown is a gap and a word, never 0", func(t *testing.T) {
+		if wrong := value[[]string](t, l, unknowns, chromedp.EvalAwaitPromise); len(wrong) > 0 {
+			t.Errorf("wrong: %v", wrong)
 		}
 	})
 
@@ -336,3 +342,29 @@ const nameless = `[...document.querySelectorAll("a, button, input, select, [tabi
   const by = (e.getAttribute("aria-labelledby") ?? "").split(" ").map((id) => document.getElementById(id)?.textContent ?? "").join("");
   return !(labels + by + (e.getAttribute("aria-label") ?? "") + e.textContent).trim();
 }).map((e) => e.outerHTML.slice(0, 80))`
+
+// unknowns holds the page's own modules against what they must make of values that are not known. It lists what is wrong.
+const unknowns = `(async () => {
+  const [chart, format, { Model }] = await Promise.all([import("/chart.js"), import("/format.js"), import("/model.js")]);
+  const wrong = [];
+  const expect = (what, got, want) => JSON.stringify(got) === JSON.stringify(want) || wrong.push(what + ": " + JSON.stringify(got));
+  const same = (v) => v;
+  expect("a gap in a line", chart.path([1, null, 3, 4], 0, 3, same, same), "M0.0 1.0h0M2.0 3.0h0L3.0 4.0");
+  expect("a gap in steps", chart.path([1, null, 3, 4], 0, 3, same, same, true), "M0.0 1.0h0M2.0 3.0h0H3.0V4.0");
+  expect("nothing", chart.path([null, undefined], 0, 5, same, same), "");
+  for (const [name, write] of Object.entries(format)) {
+    if (typeof write === "function" && name !== "clock") expect(name, [write(null), write(undefined)], ["unknown", "unknown"]);
+  }
+  expect("zero", [format.count(0), format.rate(0), format.age(0)], ["0", "0/s", "0 ms"]);
+  const frame = {}, history = { step: 0.5, columns: ["a", "b"], at: 2, points: [[1, null], null], lanes: [], events: [], frame };
+  const model = new Model();
+  model.takeHistory(history);
+  expect("what was never sent", [model.at("a", 0), model.at("a", 2), model.at("b", 2), model.newest("a"), model.at("c", 2)], [null, 1, null, null, null]);
+  model.takeFrame({ at: 3, points: [[5, 6]], lanes: [{ name: "worker-1", at: 3, points: [[10, 200]] }], events: [], frame });
+  expect("a step that is sent again", [model.length, model.newest("a"), model.lanes.get("worker-1").rate], [4, 5, [null, null, null, 200]]);
+  for (let i = 0; i < 1000; i++) model.takeFrame({ at: 3, points: [[i, i]], lanes: [], events: [{ id: i }], frame });
+  expect("a thousand frames", [model.length, model.columns.get("a").length, model.events.length, model.lanes.size], [4, 4, 200, 0]);
+  expect("round tops", [0.3, 7, 1000, 1002].map((v) => chart.niceTop(v)), [0.5, 10, 1000, 2000]);
+  expect("even tops", [4, 5, 17, 20].map((v) => chart.niceTop(v, true)), [4, 6, 24, 24]);
+  return wrong;
+})()`

@@ -34,7 +34,7 @@ export function path(values, from, to, x, y, step = false) {
   return d;
 }
 
-// niceTop is the least of 1, 2, 5, 10, ... that value does not exceed; even: of 4, 6, 10, 16, 24, 40, whose halves are whole.
+// niceTop is the least of 1, 2, 5, 10, ... that value does not exceed by more than a thousandth; even: of 4, 6, 10, 16, 24, 40, whose halves are whole.
 export function niceTop(value, even = false) {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));
   const steps = even ? [1, 1.6, 2.4, 4, 6, 10] : [1, 2, 5, 10];
