@@ -85,6 +85,7 @@ func compare(before, after map[string]string, o Overlay) []string {
 		switch {
 		case was && is && old == value:
 		case was && is && periods.MatchString(path) && divided(old, value, o.Factor):
+		case was && is && o.Scaled && strings.HasSuffix(path, "/external/target/averageValue") && divided(old, value, o.Factor):
 		case !was && endpoint(path, value):
 		case !was && arguments.MatchString(path) && flag(value, o.Factor):
 		case !was && o.Delegate && delegate.MatchString(path+"="+value):
@@ -127,6 +128,10 @@ func flag(value string, factor int) bool {
 		return setting == (defaults.FreshFor / by).String()
 	case "--hold":
 		return setting == (defaults.Hold / by).String()
+	case "--drain-time":
+		return setting == (defaults.Law.Drain / by).String()
+	case "--scrape-interval":
+		return setting == (defaults.Workers.Interval / by).String()
 	}
 	return false
 }

@@ -13,7 +13,7 @@ import (
 	"spillway/deploy"
 )
 
-//go:embed */kustomization.yaml */*.yaml times-15
+//go:embed */kustomization.yaml */*.yaml times-15 times-5
 var overlays embed.FS
 
 // Overlay is one kustomization of this folder and what it stands on.
@@ -26,6 +26,8 @@ type Overlay struct {
 	ByHand []Edit
 	// Delegate says that another adapter is put behind the exporter, which takes more than an endpoint: its authority too.
 	Delegate bool
+	// Scaled says that the target of messages per pod is divided by the factor too.
+	Scaled bool
 }
 
 // Edit replaces Old, which must be there once, in a shipped file.
@@ -76,9 +78,32 @@ func Flows() Overlay {
 	return o
 }
 
+// PolicyBacklog and PolicyDesired differ in what the autoscaler scales on alone: messages per pod, or the pods that the
+// exporter computes. It is answered by the exporter.
+func PolicyBacklog() Overlay {
+	return Overlay{Name: "policy-backlog-5", Shipped: "generic", Factor: 5, Scaled: true, ByHand: append(flow("generic/flow.yaml"), choose("generic", "external-metrics"))}
+}
+
+// PolicyDesired scales on desired replicas.
+func PolicyDesired() Overlay {
+	o := PolicyBacklog()
+	o.Name, o.Scaled = "policy-desired-5", false
+	o.ByHand = append(o.ByHand, Edit{"generic/kustomization.yaml", "- ../components/hpa-backlog ", "- ../components/hpa-desired-replicas "})
+	return o
+}
+
+// AtItsOwnPace is one of the two with nothing but endpoints changed.
+func (o Overlay) AtItsOwnPace() Overlay {
+	o.Name, o.Factor, o.Scaled = "policy", 1, false
+	return o
+}
+
 // All are all of them.
 func All() []Overlay {
-	return []Overlay{Backlog(), BacklogAtItsOwnPace(), BacklogSidecar(), Stackdriver(), HTTPRate(), Flows()}
+	return []Overlay{
+		Backlog(), BacklogAtItsOwnPace(), BacklogSidecar(), Stackdriver(), HTTPRate(), Flows(),
+		PolicyBacklog(), PolicyDesired(), PolicyBacklog().AtItsOwnPace(), PolicyDesired().AtItsOwnPace(),
+	}
 }
 
 func flow(file string) []Edit {

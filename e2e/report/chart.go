@@ -27,12 +27,32 @@ func (l *line) add(at time.Duration, value float64) {
 	l.at, l.value = append(l.at, at), append(l.value, value)
 }
 
+// highest is the largest value, 0 without any.
+func (l *line) highest() float64 {
+	var most float64
+	for _, v := range l.value {
+		most = max(most, v)
+	}
+	return most
+}
+
+// cut lowers what is above a limit to it, unless that is 0, and says whether there was anything.
+func (l *line) cut(limit float64) bool {
+	found := false
+	for i, v := range l.value {
+		if limit > 0 && v > limit {
+			l.value[i], found = limit, true
+		}
+	}
+	return found
+}
+
 // The drawing's measures in pixels.
 const (
 	chartWidth, chartHeight   = 900.0, 180.0
 	left, right, top, bottom  = 64.0, 8.0, 24.0, 22.0
 	plotWidth, plotHeight     = chartWidth - left - right, chartHeight - top - bottom
-	ticksAcross, ticksUpwards = 8, 4
+	ticksAcross, ticksUpwards = 6, 4
 )
 
 // svg draws the plot. The axis of time says the wall's seconds and, if factor is above 1, the story's minutes.
@@ -54,7 +74,11 @@ func (c *chart) svg(factor int) string {
 	}
 	for i := range ticksAcross + 1 {
 		at := end * time.Duration(i) / ticksAcross
-		fmt.Fprintf(&b, `<text x="%.1f" y="%g" class="m">%s</text>`, left+plotWidth*float64(i)/ticksAcross, chartHeight-6, moment(at, factor))
+		class := "m"
+		if i == ticksAcross {
+			class = "n"
+		}
+		fmt.Fprintf(&b, `<text x="%.1f" y="%g" class="%s">%s</text>`, left+plotWidth*float64(i)/ticksAcross, chartHeight-6, class, moment(at, factor))
 	}
 	for _, l := range c.lines {
 		fmt.Fprintf(&b, `<path class="%s" d="%s"/>`, l.class, l.path(end, most))
@@ -66,8 +90,9 @@ func (c *chart) svg(factor int) string {
 // extent is the last moment and a round number above the highest value.
 func (c *chart) extent() (end time.Duration, most float64) {
 	for _, l := range c.lines {
-		for i := range l.at {
-			end, most = max(end, l.at[i]), max(most, l.value[i])
+		most = max(most, l.highest())
+		for _, at := range l.at {
+			end = max(end, at)
 		}
 	}
 	return max(end, time.Second), roundUp(most)

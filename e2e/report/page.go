@@ -44,7 +44,7 @@ func podsOf(t *Track) chart {
 }
 
 func waitingOf(t *Track) chart {
-	truth, seen := line{name: "backlog", class: "a"}, line{name: t.Metric, class: "b", stepped: true}
+	truth, seen := line{name: "waiting", class: "a"}, line{name: "told", class: "b", stepped: true}
 	for i := range t.Points {
 		p := &t.Points[i]
 		if p.Backlog != nil {
@@ -73,5 +73,9 @@ func ratesOf(t *Track) chart {
 			from = p
 		}
 	}
-	return chart{title: "per second", lines: []line{arrived, handled}}
+	title := "per second"
+	if arrived.cut(2 * handled.highest()) { // A burst is published faster than anything is handled.
+		title += ", bursts cut off"
+	}
+	return chart{title: title, lines: []line{arrived, handled}}
 }

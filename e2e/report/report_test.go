@@ -134,6 +134,9 @@ func TestLinesAreDrawnToScale(t *testing.T) {
 	if got, want := l.path(time.Minute, 4), "M64.0 158.0H478.0V91.0H892.0V24.0"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	if !l.cut(3) || l.cut(3) || l.highest() != 3 || l.cut(0) {
+		t.Errorf("cut at 3 it is %v", l.value)
+	}
 	for v, want := range map[float64]float64{0: 1, 1: 1, 3: 4, 5: 8, 9: 10, 20: 20, 41000: 80000} {
 		if got := roundUp(v); got != want {
 			t.Errorf("above %g is %g, want %g", v, got, want)

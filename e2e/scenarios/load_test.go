@@ -19,6 +19,7 @@ const messageSize = 256
 type source struct {
 	publisher *load.Publisher
 	burst     atomic.Int64
+	surging   atomic.Pointer[surge]
 	closed    atomic.Bool
 	done      sync.WaitGroup
 	err       error // Valid after done.
@@ -36,7 +37,7 @@ func (s *stage) publish(flow string, rate float64) *source {
 	src := &source{publisher: load.NewPublisher(client, topic, load.Message{Size: messageSize}, s.book(flow).Published)}
 	src.done.Go(func() {
 		src.err = src.publisher.Run(ctx, func(elapsed time.Duration) (int64, bool) {
-			return int64(rate*elapsed.Seconds()) + src.burst.Load(), src.closed.Load()
+			return int64(rate*elapsed.Seconds()) + src.burst.Load() + src.surging.Load().due(time.Now()), src.closed.Load()
 		})
 	})
 	s.t.Cleanup(func() {
@@ -44,6 +45,26 @@ func (s *stage) publish(flow string, rate float64) *source {
 		_ = client.Close()
 	})
 	return src
+}
+
+// surge is a rate for a while.
+type surge struct {
+	begun time.Time
+	rate  float64
+	lasts time.Duration
+}
+
+// surge lets the rate be higher by that many messages per second for a while. A source has one surge.
+func (s *source) surge(rate float64, lasts time.Duration) {
+	s.surging.Store(&surge{begun: time.Now(), rate: rate, lasts: lasts})
+}
+
+// due is how many messages of the surge are due; nil is none.
+func (s *surge) due(now time.Time) int64 {
+	if s == nil {
+		return 0
+	}
+	return int64(s.rate * min(now.Sub(s.begun), s.lasts).Seconds())
 }
 
 // stop ends the publishing after what is due, and says what went wrong.
