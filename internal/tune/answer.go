@@ -44,7 +44,7 @@ func (a *Answer) Text() string {
 	b.WriteString(a.Laws.Text(target(a.Present)))
 	fmt.Fprintln(&b)
 	b.WriteString(table(a.Played))
-	fmt.Fprintf(&b, "Floor: %.1f pod-hours, which nobody without a queue can go below. Each figure is the worst of the runs.\n\n", a.desired().Outcome.Floor)
+	fmt.Fprintf(&b, "Floor: %s pod-hours, which nobody without a queue can go below. Each figure is the worst of the runs.\n\n", hours(a.desired().Outcome.Floor))
 	fmt.Fprintln(&b, a.Recommendation())
 	return b.String()
 }
@@ -92,7 +92,7 @@ func table(list []Played) string {
 		if o.RightSize >= 0 {
 			right = strconv.Itoa(o.RightSize)
 		}
-		fmt.Fprintf(w, "%.1f\t%.2f\t%.0f\t%.0f\t%.0f\t%.1f\t%d\t%d\t%s\t\n", o.PodHours, o.OverFloor(), o.P50, o.P99, o.MaxAge, o.SLOMinutes, o.Changes, o.Reversals, right)
+		fmt.Fprintf(w, "%s\t%.2f\t%.0f\t%.0f\t%.0f\t%.1f\t%d\t%d\t%s\t\n", hours(o.PodHours), o.OverFloor(), o.P50, o.P99, o.MaxAge, o.SLOMinutes, o.Changes, o.Reversals, right)
 	}
 	_ = w.Flush() // A strings.Builder never fails.
 	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
@@ -123,8 +123,8 @@ func (a *Answer) Recommendation() string {
 		raw := a.Played[i]
 		text = fmt.Sprintf("Recommended: stay on raw backlog with %s: %s, where desired replicas have %s.", raw.Name, a.sum(raw), a.sum(d))
 	} else if i >= 0 && better(a.Played[i].Outcome, d.Outcome) {
-		text += fmt.Sprintf(" Raw backlog with a target of %s keeps the SLO too, for %.1f pod-hours, with half of the messages waiting %.0f s or more.",
-			number(a.Played[i].Target), a.Played[i].Outcome.PodHours, a.Played[i].Outcome.P50)
+		text += fmt.Sprintf(" Raw backlog with a target of %s keeps the SLO too, for %s pod-hours, with half of the messages waiting %.0f s or more.",
+			number(a.Played[i].Target), hours(a.Played[i].Outcome.PodHours), a.Played[i].Outcome.P50)
 	}
 	if t := target(a.Present); t > 0 && !a.Laws.Stable(t) {
 		text += fmt.Sprintf("\nYour target of %s is refused whatever it scores here: k tau is %.2f, and from %.2f on each correction is larger than the one before. The least stable one is %s.",

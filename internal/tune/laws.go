@@ -99,6 +99,14 @@ func number(v float64) string {
 	return b.String()
 }
 
+// hours writes pod-hours, of short traces to a hundredth.
+func hours(v float64) string {
+	if v < 10 {
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.1f", v)
+}
+
 // seconds writes a time to a second, or to a tenth of one below ten.
 func seconds(v float64) string {
 	switch {

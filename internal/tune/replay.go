@@ -191,8 +191,8 @@ func verdict(list []Played) string {
 	lines := make([]string, 0, len(list)-1)
 	for _, p := range list[1:] {
 		o := p.Outcome
-		lines = append(lines, fmt.Sprintf("With %s: %.1f min over the SLO instead of %.1f, %.1f pod-hours instead of %.1f, oldest message %s instead of %s.",
-			strings.TrimPrefix(strings.TrimPrefix(p.Name, "what if: "), "played again: "), o.SLOMinutes, was.SLOMinutes, o.PodHours, was.PodHours, seconds(o.MaxAge), seconds(was.MaxAge)))
+		lines = append(lines, fmt.Sprintf("With %s: %.1f min over the SLO instead of %.1f, %s pod-hours instead of %s, oldest message %s instead of %s.",
+			strings.TrimPrefix(strings.TrimPrefix(p.Name, "what if: "), "played again: "), o.SLOMinutes, was.SLOMinutes, hours(o.PodHours), hours(was.PodHours), seconds(o.MaxAge), seconds(was.MaxAge)))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -74,7 +74,7 @@ func report(a *Answer, yaml string) ([]byte, error) {
 	if t := a.Trace.Onset; t > 0 && end > aroundBefore+aroundAfter {
 		data.Sections = append(data.Sections, section{"Around the steepest step", plots(a, max(0, t-aroundBefore), min(end, t+aroundAfter))})
 	}
-	page, err := template.New("report").Funcs(template.FuncMap{"number": number}).Parse(reportTemplate)
+	page, err := template.New("report").Funcs(template.FuncMap{"hours": hours}).Parse(reportTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("reading the report's template: %w", err)
 	}
