@@ -67,6 +67,14 @@ func HTTPRate() Overlay {
 		Edit{"generic/kustomization.yaml", "- ../components/hpa-backlog ", "- ../components/hpa-http-rate "})}
 }
 
+// CPU scales on what the worker computes itself, a millisecond for each message.
+func CPU() Overlay {
+	return Overlay{Name: "cpu-15", Shipped: "generic", Factor: 15, ByHand: append(flow("generic/flow.yaml"),
+		Edit{"generic/kustomization.yaml", "- ../components/hpa-backlog ", "- ../components/hpa-cpu "},
+		Edit{"generic/kustomization.yaml", "- ../components/sidecar-app ", "- ../components/handler-work "},
+		Edit{"components/handler-work/kustomization.yaml", "--work-duration=50ms", "--work-cpu=1ms"})}
+}
+
 // Flows are the three flows of MESS; their subscriptions are called offer, content and image.
 func Flows() Overlay {
 	o := Overlay{Name: "flows-15", Shipped: "generic/mess", Factor: 15}
@@ -101,7 +109,7 @@ func (o Overlay) AtItsOwnPace() Overlay {
 // All are all of them.
 func All() []Overlay {
 	return []Overlay{
-		Backlog(), BacklogAtItsOwnPace(), BacklogSidecar(), Stackdriver(), HTTPRate(), Flows(),
+		Backlog(), BacklogAtItsOwnPace(), BacklogSidecar(), Stackdriver(), HTTPRate(), CPU(), Flows(),
 		PolicyBacklog(), PolicyDesired(), PolicyBacklog().AtItsOwnPace(), PolicyDesired().AtItsOwnPace(),
 	}
 }

@@ -53,13 +53,19 @@ type stage struct {
 // as its subscription, and the ledger. Everything ends with the test.
 func raise(t *testing.T, o overlays.Overlay, work time.Duration, flows ...string) *stage {
 	t.Helper()
+	return raiseNodes(t, 1, o, work, flows...)
+}
+
+// raiseNodes is raise with several nodes.
+func raiseNodes(t *testing.T, nodes int, o overlays.Overlay, work time.Duration, flows ...string) *stage {
+	t.Helper()
 	dir := t.TempDir()
 	_, folder, err := overlays.Write(filepath.Join(dir, "manifests"), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c, err := cluster.Start(t.Context(), cluster.Options{
-		Speed: float64(o.Factor), Images: images(t), Dir: filepath.Join(dir, "cluster"), Log: zap.NewNop(),
+		Speed: float64(o.Factor), Nodes: nodes, Images: images(t), Dir: filepath.Join(dir, "cluster"), Log: zap.NewNop(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -98,6 +104,7 @@ func images(t *testing.T) node.Images {
 		"spillway/backlog-exporter": func() (string, error) { return programs.Own("backlog-exporter") },
 		"spillway/spillway":         func() (string, error) { return programs.Own("spillway") },
 		"prometheus-adapter":        programs.PrometheusAdapter,
+		"metrics-server":            programs.MetricsServer,
 		"app":                       func() (string, error) { return programs.Own("app") },
 		"offer":                     func() (string, error) { return programs.Own("app") },
 		"content":                   func() (string, error) { return programs.Own("app") },

@@ -68,6 +68,9 @@ func (s *stage) describe(name string) *report.Track {
 	if m.External != nil {
 		return &report.Track{Name: name, Metric: m.External.Metric.Name, Target: m.External.Target.AverageValue.AsApproximateFloat64()}
 	}
+	if m.Resource != nil {
+		return &report.Track{Name: name, Metric: "percent of the requested " + m.Resource.Name.String(), Target: float64(*m.Resource.Target.AverageUtilization)}
+	}
 	return &report.Track{Name: name, Metric: m.Pods.Metric.Name + " of a pod", Target: m.Pods.Target.AverageValue.AsApproximateFloat64()}
 }
 
@@ -131,6 +134,10 @@ func (s *stage) metric(ctx context.Context, hpa *autoscalingv2.HorizontalPodAuto
 		return &v
 	}
 	for _, current := range hpa.Status.CurrentMetrics {
+		if current.Resource != nil && current.Resource.Current.AverageUtilization != nil {
+			v := float64(*current.Resource.Current.AverageUtilization)
+			return &v
+		}
 		if current.Pods != nil && current.Pods.Current.AverageValue != nil {
 			v := current.Pods.Current.AverageValue.AsApproximateFloat64()
 			return &v
