@@ -24,7 +24,7 @@ SHIP = $(GO) -C tools/ship run .
 RACE = $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
 # The modules inside this one, so that their dependencies are not its own.
-NESTED := bench browser interop examples/mess tools/ship
+NESTED := bench browser interop examples/mess tools/ship e2e
 # Modules on all of Kubernetes: kept tidy, but not linted and not vetted, because that would compile it anew.
 LARGE := hpa-conformance e2e/controlplane e2e/adapter
 
