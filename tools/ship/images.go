@@ -62,7 +62,7 @@ func images(ctx context.Context, opts options, report func(file, pinned string))
 		return err
 	}
 	defer func() { _ = os.RemoveAll(work) }()
-	source := compile.Source{Root: opts.root, Version: opts.version}
+	source := compile.Source{Root: opts.root, Version: opts.version, Revision: commit.Revision}
 	for _, arch := range opts.arch {
 		if err := source.Build(ctx, compile.Platform{OS: "linux", Arch: arch}, filepath.Join(work, arch), opts.programs...); err != nil {
 			return err

@@ -182,7 +182,7 @@ func (o *releaseOptions) platform(ctx context.Context, p compile.Platform, commi
 		return err
 	}
 	defer func() { _ = os.RemoveAll(work) }()
-	source := compile.Source{Root: o.root, Version: o.version}
+	source := compile.Source{Root: o.root, Version: o.version, Revision: commit.Revision}
 	if err := source.Build(ctx, p, work, programsOn(p)...); err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func (o *releaseOptions) platform(ctx context.Context, p compile.Platform, commi
 			return err
 		}
 		files = append(files, release.File{Name: p.Name(program), Content: binary, Mode: 0o755})
-		bill, err := release.BillOfMaterials(program, o.version, binary, commit.Time)
+		bill, err := release.BillOfMaterials(release.Made{Program: program, Version: o.version, Revision: commit.Revision, At: commit.Time}, binary)
 		if err != nil {
 			return err
 		}

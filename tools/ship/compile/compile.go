@@ -30,6 +30,9 @@ type Source struct {
 	Root string
 	// Version is what the programs answer to --version.
 	Version string
+	// Revision is the commit, which they answer too; empty where it is not known. Go's own record of it is left out: it is there in
+	// a clone and not in a work tree, and names the nearest tag, so that it would differ with what was cloned.
+	Revision string
 	// Environment is added to that of this process, for example a cache of its own.
 	Environment []string
 }
@@ -41,14 +44,17 @@ func (s Source) Build(ctx context.Context, platform Platform, out string, progra
 	if err != nil {
 		return err
 	}
-	args := []string{"build", "-trimpath", "-ldflags=-s -w -X=spillway/internal/command.version=" + s.Version, "-o", out + string(filepath.Separator)}
+	const variables = "spillway/internal/command."
+	linked := fmt.Sprintf("-ldflags=-s -w -X=%sversion=%s -X=%srevision=%s", variables, s.Version, variables, s.Revision)
+	args := []string{"build", "-buildvcs=false", "-trimpath", linked, "-o", out + string(filepath.Separator)}
 	for _, program := range programs {
 		args = append(args, "./cmd/"+program)
 	}
 	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // The arguments are a version that was checked and names of folders.
 	cmd.Dir = s.Root
-	// The levels of the instruction sets are Go's defaults, whatever this machine prefers; GOWORK could swap modules.
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off", "GOAMD64=v1", "GOARM64=v8.0", "GOOS="+platform.OS, "GOARCH="+platform.Arch)
+	// The levels of the instruction sets are Go's defaults, and flags are none, whatever this machine prefers by its environment or
+	// by `go env -w`, which an empty GOFLAGS would not override; GOWORK could swap modules.
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOEXPERIMENT=", "GOWORK=off", "GOAMD64=v1", "GOARM64=v8.0", "GOOS="+platform.OS, "GOARCH="+platform.Arch)
 	cmd.Env = append(cmd.Env, s.Environment...)
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building %s for %s: %w\n%s", strings.Join(programs, ", "), platform, err, output)

@@ -24,6 +24,8 @@ import (
 
 var at = time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
 
+var made = release.Made{Program: "worker", Version: "v1.2.3", Revision: "0123abcd", At: at}
+
 func content() []release.File {
 	return []release.File{{Name: "LICENSE", Content: []byte("Apache"), Mode: 0o644}, {Name: "worker", Content: []byte("\x7fELF"), Mode: 0o755}}
 }
@@ -94,11 +96,11 @@ func TestABillOfMaterialsNamesWhatIsInTheBinary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := release.BillOfMaterials("worker", "v1.2.3", binary, at)
+	text, err := release.BillOfMaterials(made, binary)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := release.BillOfMaterials("worker", "v1.2.3", binary, at); err != nil || !bytes.Equal(text, again) {
+	if again, err := release.BillOfMaterials(made, binary); err != nil || !bytes.Equal(text, again) {
 		t.Errorf("another time it differs: %v", err)
 	}
 	var bom cyclonedx.BOM
@@ -110,7 +112,7 @@ func TestABillOfMaterialsNamesWhatIsInTheBinary(t *testing.T) {
 		names[c.Name] = c.PackageURL
 	}
 	main := bom.Metadata.Component
-	if main.Name != "worker" || main.Version != "v1.2.3" || len((*main.Hashes)[0].Value) != 64 || bom.SpecVersion != cyclonedx.SpecVersion1_6 {
+	if main.Name != "worker" || main.Version != "v1.2.3" || len((*main.Hashes)[0].Value) != 64 || (*main.Properties)[0].Value != "0123abcd" || bom.SpecVersion != cyclonedx.SpecVersion1_6 {
 		t.Errorf("%+v", main)
 	}
 	if names["github.com/spf13/cobra"] != "pkg:golang/github.com/spf13/cobra@v1.10.2" || !strings.HasPrefix(names["std"], "pkg:golang/std@1.") {
@@ -125,7 +127,7 @@ func TestABillOfMaterialsNamesWhatIsInTheBinary(t *testing.T) {
 }
 
 func TestWhatGoHasNotBuiltHasNoBillOfMaterials(t *testing.T) {
-	if _, err := release.BillOfMaterials("worker", "v1", []byte("#!/bin/sh"), at); err == nil || !strings.Contains(err.Error(), "reading what worker was built of") {
+	if _, err := release.BillOfMaterials(made, []byte("#!/bin/sh")); err == nil || !strings.Contains(err.Error(), "reading what worker was built of") {
 		t.Errorf("got %v", err)
 	}
 }

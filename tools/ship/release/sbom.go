@@ -13,23 +13,31 @@ import (
 	"github.com/CycloneDX/cyclonedx-go"
 )
 
+// Made is what a program was made of.
+type Made struct {
+	Program  string
+	Version  string
+	Revision string
+	At       time.Time // The commit's.
+}
+
 // BillOfMaterials is a program's, as CycloneDX 1.6 in JSON: the modules that Go has recorded in the binary itself, Go among them.
 // Its serial number is made of the binary's hash, so that it is the same each time.
-func BillOfMaterials(program, version string, binary []byte, at time.Time) ([]byte, error) {
+func BillOfMaterials(made Made, binary []byte) ([]byte, error) {
 	info, err := buildinfo.Read(bytes.NewReader(binary))
 	if err != nil {
-		return nil, fmt.Errorf("reading what %s was built of: %w", program, err)
+		return nil, fmt.Errorf("reading what %s was built of: %w", made.Program, err)
 	}
 	sum := sha256.Sum256(binary)
 	bom := cyclonedx.NewBOM()
 	bom.SerialNumber = "urn:uuid:" + uuid(sum[:16])
 	bom.Metadata = &cyclonedx.Metadata{
-		Timestamp: at.UTC().Format(time.RFC3339),
+		Timestamp: made.At.UTC().Format(time.RFC3339),
 		Component: &cyclonedx.Component{
-			BOMRef: program, Type: cyclonedx.ComponentTypeApplication, Name: program, Version: version,
+			BOMRef: made.Program, Type: cyclonedx.ComponentTypeApplication, Name: made.Program, Version: made.Version,
 			Hashes:     &[]cyclonedx.Hash{{Algorithm: cyclonedx.HashAlgoSHA256, Value: hex.EncodeToString(sum[:])}},
 			Licenses:   &cyclonedx.Licenses{{License: &cyclonedx.License{ID: "Apache-2.0"}}},
-			Properties: settings(info),
+			Properties: properties(info, made.Revision),
 		},
 	}
 	components := []cyclonedx.Component{component("std", strings.TrimPrefix(info.GoVersion, "go"))}
@@ -45,10 +53,10 @@ func BillOfMaterials(program, version string, binary []byte, at time.Time) ([]by
 	}
 	slices.Sort(refs)
 	bom.Components = &components
-	bom.Dependencies = &[]cyclonedx.Dependency{{Ref: program, Dependencies: &refs}}
+	bom.Dependencies = &[]cyclonedx.Dependency{{Ref: made.Program, Dependencies: &refs}}
 	var out bytes.Buffer
 	if err := cyclonedx.NewBOMEncoder(&out, cyclonedx.BOMFileFormatJSON).SetPretty(true).EncodeVersion(bom, cyclonedx.SpecVersion1_6); err != nil {
-		return nil, fmt.Errorf("writing the bill of materials of %s: %w", program, err)
+		return nil, fmt.Errorf("writing the bill of materials of %s: %w", made.Program, err)
 	}
 	return out.Bytes(), nil
 }
@@ -59,16 +67,16 @@ func component(path, version string) cyclonedx.Component {
 	return cyclonedx.Component{BOMRef: purl, Type: cyclonedx.ComponentTypeLibrary, Name: path, Version: version, PackageURL: purl}
 }
 
-// settings are those of the build that tell binaries apart.
-func settings(info *buildinfo.BuildInfo) *[]cyclonedx.Property {
-	var properties []cyclonedx.Property
+// properties are those of the build that tell binaries apart.
+func properties(info *buildinfo.BuildInfo, revision string) *[]cyclonedx.Property {
+	all := []cyclonedx.Property{{Name: "vcs.revision", Value: revision}}
 	for _, s := range info.Settings {
 		switch s.Key {
-		case "GOOS", "GOARCH", "CGO_ENABLED", "vcs.revision":
-			properties = append(properties, cyclonedx.Property{Name: "go:" + s.Key, Value: s.Value})
+		case "GOOS", "GOARCH", "CGO_ENABLED":
+			all = append(all, cyclonedx.Property{Name: "go:" + s.Key, Value: s.Value})
 		}
 	}
-	return &properties
+	return &all
 }
 
 // uuid writes 16 bytes as a UUID of version 8, which RFC 9562 gives for whatever one makes it of.
