@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -53,11 +55,11 @@ func startEmulator(t *testing.T) string {
 }
 
 // startWorker runs a worker of ten slots of 100 ms each, so 100 messages a second, and returns its address.
-func startWorker(t *testing.T) string {
+func startWorker(t *testing.T, change func(*consume.Options)) string {
 	t.Helper()
 	o := consume.DefaultOptions()
-	o.Listen, o.Subscription, o.Handler, o.Concurrency = "127.0.0.1:0", "projects/shop/subscriptions/offers", "work", 10
-	o.Work.Duration, o.DrainLimit = 100*time.Millisecond, time.Second
+	o.Listen, o.Subscription, o.Concurrency, o.DrainLimit = "127.0.0.1:0", "projects/shop/subscriptions/offers", 10, time.Second
+	change(&o)
 	if err := o.Validate(); err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +157,8 @@ func until(t *testing.T, exporter, what string, holds func() bool) time.Duration
 // exporter, which knows both by a flag and nothing else. Monitoring's first sample becomes visible minutes later.
 func TestEstimatesFollowABurst(t *testing.T) {
 	server := startEmulator(t)
-	workers := []string{startWorker(t), startWorker(t)}
+	working := func(o *consume.Options) { o.Handler, o.Work.Duration = "work", 100*time.Millisecond }
+	workers := []string{startWorker(t, working), startWorker(t, working)}
 	var args []string
 	for _, at := range workers {
 		args = append(args, "--worker=projects/shop/subscriptions/offers="+at)
@@ -194,6 +197,43 @@ func TestEstimatesFollowABurst(t *testing.T) {
 		if !strings.Contains(text, word) {
 			t.Errorf("no %q in\n%s", word, text)
 		}
+	}
+}
+
+// TestAFailingTargetHolds: a worker's target begins to fail, and no pods are added that could not help.
+func TestAFailingTargetHolds(t *testing.T) {
+	server := startEmulator(t)
+	var failing atomic.Bool
+	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if failing.Load() {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(target.Close)
+	worker := startWorker(t, func(o *consume.Options) { o.Target = target.URL })
+	publish(t, 50)
+	exporter := startExporter(t, "--worker=projects/shop/subscriptions/offers="+worker, "--monitoring-endpoint="+server)
+	until(t, exporter, "what it can do is measured", func() bool {
+		capacity, _ := estimate(t, exporter, "pod_capacity")
+		_, wanted := estimate(t, exporter, "desired_replicas")
+		return wanted && capacity > 0
+	})
+	failing.Store(true)
+	until(t, exporter, "the last value is held", func() bool {
+		return strings.Contains(fetch(t, "http://"+exporter+"/metrics"), `pubsub_subscription_desired_replicas_sample_state{project_id="shop",state="held",subscription_id="offers"} 1`)
+	})
+	held, _ := estimate(t, exporter, "desired_replicas")
+	if text := fetch(t, "http://"+exporter+"/explain?subscription=offers"); !strings.Contains(text, "The target is failing, and more pods would not help") {
+		t.Error(text)
+	}
+	time.Sleep(5 * time.Second) // 250 messages more wait meanwhile
+	if v, ok := estimate(t, exporter, "desired_replicas"); !ok || v != held {
+		t.Errorf("%v replicas were wanted, and now %v", held, v)
 	}
 }
 

@@ -200,3 +200,37 @@ func TestWorkersThatAutoscalersScale(t *testing.T) {
 		t.Errorf("the port that --worker-port names: %s", at)
 	}
 }
+
+// TestGuardsOverTheWire: the whole exporter beside the emulator, with workers that fall silent one after the other, and Monitoring with them.
+func TestGuardsOverTheWire(t *testing.T) {
+	t.Parallel()
+	var workers []*lively
+	var flags []string
+	for range 3 {
+		w := newLively(t, offers)
+		workers = append(workers, w)
+		flags = append(flags, "--worker=projects/shop/subscriptions/offers="+w.URL)
+	}
+	w := newWorld(t, flags...)
+	w.publish(7)
+	const desired = "pubsub_subscription_desired_replicas"
+	w.eventually("/explain?subscription=offers", http.StatusOK, "3 of 3 ready pods were scraped", "One pod settles ")
+
+	workers[0].Close()
+	w.eventually("/explain?subscription=offers", http.StatusOK, "2 of 3 ready pods were scraped (counts times 1.50)")
+	workers[1].Close()
+	w.eventually("/explain?subscription=offers", http.StatusOK, "Only 1 of 3 ready pods were scraped, less than half: Monitoring alone counts")
+	w.eventually("/metrics", http.StatusOK, `spillway_fleet_pods_expected{project_id="shop",subscription_id="offers"} 3`,
+		`spillway_fleet_pods_scraped{project_id="shop",subscription_id="offers"} 1`, `spillway_fleet_scrape_failures_total{reason="connection"} `)
+	workers[2].Close()
+	w.eventually("/explain?subscription=offers", http.StatusOK, "No worker could be scraped (3 pods ready): Monitoring alone counts", "pubsub_subscription_backlog_messages 7,")
+
+	w.fault("gap")
+	w.eventually("/metrics", http.StatusOK, desired+`_sample_state{project_id="shop",state="absent",subscription_id="offers"} 1`)
+	if _, body := w.get("/metrics"); strings.Contains(body, desired+"{") {
+		t.Error("a value is served of which nothing is known")
+	}
+	w.eventually("/explain?subscription=offers", http.StatusOK, "so nothing is said: the autoscaler keeps the replicas", desired+" is absent: ")
+	w.fault()
+	w.eventually("/explain?subscription=offers", http.StatusOK, "After a gap or a start nothing goes down", "Desired replicas: ")
+}
