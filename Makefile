@@ -232,6 +232,10 @@ e2e-fast: e2e-build ## Show the scenarios backlog, stackdriver and http-rate (4 
 	rm -rf build/e2e
 	cd e2e && $(GO) test -count=1 -short -v -timeout=30m -run='^Test(Backlog|Stackdriver|HTTPRate)$$' ./scenarios
 
+.PHONY: e2e-manifests
+e2e-manifests: e2e-build ## Have a real API server check every overlay, and follow docs/kubernetes.md to a worker that scales (2 minutes).
+	cd e2e && $(GO) test -count=1 -timeout=15m ./manifests
+
 .PHONY: e2e-own-pace
 e2e-own-pace: e2e-build ## Show backlog, and the spike through both policies, with nothing shortened (an hour; CASE=TestBacklog for one).
 	cd e2e && $(GO) test -count=1 -v -timeout=150m -run='^$(CASE).*AtItsOwnPace$$' ./scenarios
