@@ -49,8 +49,8 @@ func TestHTTPRate(t *testing.T) {
 	s.loadTest("status")
 	w.stop()
 	seen := summarize(section.Tracks[0], begun)
-	if seen.most != 10 || seen.removed != 9 {
-		t.Errorf("at most %d pods and %d taken away, want 10 and 9", seen.most, seen.removed)
+	if seen.most != 10 || seen.removed < 9 {
+		t.Errorf("at most %d pods and %d taken away, want 10 and 9 or more", seen.most, seen.removed)
 	}
 	s.sayRequests(section)
 	result(t, section, "1 to 10 to 1 pods, the most after %s of the story, wanted in turn: %v", s.story(seen.mostAfter), steps(section.Tracks[0]))
