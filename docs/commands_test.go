@@ -1,0 +1,145 @@
+package docs
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// elsewhere marks a command that is not tried here. Where it runs is said behind it in the document.
+var elsewhere = regexp.MustCompile(`# .*needs (a cloud|a cluster|Docker)`)
+
+// A command of a document, continued lines joined.
+type command struct {
+	path, text, comment string
+}
+
+// commands returns every command in the blocks that are marked sh.
+func commands(t *testing.T) []command {
+	t.Helper()
+	var all []command
+	for _, path := range documents(t) {
+		for _, m := range fenced.FindAllStringSubmatch(read(t, path), -1) {
+			if m[1] != "sh" {
+				continue
+			}
+			for line := range strings.Lines(strings.ReplaceAll(m[2], "\\\n", " ")) {
+				text, comment, _ := strings.Cut(strings.TrimSpace(line), " # ")
+				if text = strings.TrimSpace(text); text != "" && !strings.HasPrefix(text, "#") {
+					all = append(all, command{path, text, comment})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// variable is an assignment before a command, or the whole of an export.
+var variable = regexp.MustCompile(`^(export )?[A-Z_]+=\S*\s*`)
+
+// TestCommandsAreAccepted tries every command of the documents as far as that needs no cloud: those of the programs are
+// parsed by them, make's targets and the folders of kustomizations exist.
+func TestCommandsAreAccepted(t *testing.T) {
+	makefile := read(t, "Makefile")
+	for _, c := range commands(t) {
+		if elsewhere.MatchString("# " + c.comment) {
+			continue
+		}
+		text := c.text
+		for variable.MatchString(text) {
+			text = variable.ReplaceAllString(text, "")
+		}
+		if text == "" {
+			continue
+		}
+		words := split(t, text)
+		switch name := strings.TrimPrefix(words[0], "bin/"); name {
+		case "worker", "backlog-exporter", "spillway":
+			if err := parses(t, name, words[1:]); err != nil {
+				t.Errorf("%s: %s: %v", c.path, c.text, err)
+			}
+		case "make":
+			for _, word := range words[1:] {
+				if !strings.Contains(word, "=") && !strings.Contains(makefile, "\n"+word+":") {
+					t.Errorf("%s: %s: there is no target %s", c.path, c.text, word)
+				}
+			}
+		case "kubectl":
+			for i, word := range words {
+				if (word == "-k" || word == "-f" || word == "kustomize") && i+1 < len(words) && strings.HasPrefix(words[i+1], "deploy/") {
+					if _, err := os.Stat(filepath.Join("..", words[i+1])); err != nil {
+						t.Errorf("%s: %s: %v", c.path, c.text, err)
+					}
+				}
+			}
+		case "curl", "git", "cd", "go", "docker", "cat", "apt-get", "python3", "node", "java", "deploy/load-test.sh":
+		default:
+			t.Errorf("%s: %s: %s is no command that this test knows; try it here, or mark it with: # needs a cloud", c.path, c.text, words[0])
+		}
+	}
+}
+
+// parses lets a program read its arguments, but do nothing.
+func parses(t *testing.T, name string, args []string) error {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), filepath.Join(programs, name), append(args, "--help")...).CombinedOutput() //nolint:gosec // the three programs
+	if err != nil {
+		return errors.New(string(out))
+	}
+	return nil
+}
+
+// split splits a command into words as a shell does, quotes included; of a pipeline it takes the first command.
+func split(t *testing.T, text string) []string {
+	t.Helper()
+	var words []string
+	var word strings.Builder
+	quote, some := rune(0), false
+	for _, r := range text {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote != 0:
+			word.WriteRune(r)
+		case r == '\'' || r == '"':
+			quote, some = r, true
+		case r == '|' || r == '&' || r == ';' || r == '>':
+			if some || word.Len() > 0 {
+				words = append(words, word.String())
+			}
+			return words
+		case r == ' ':
+			if some || word.Len() > 0 {
+				words = append(words, word.String())
+			}
+			word.Reset()
+			some = false
+		default:
+			word.WriteRune(r)
+		}
+	}
+	if quote != 0 {
+		t.Fatalf("%s: a quote is open", text)
+	}
+	if some || word.Len() > 0 {
+		words = append(words, word.String())
+	}
+	return words
+}
+
+func TestSplit(t *testing.T) {
+	for text, want := range map[string]string{
+		`a b`:                 "a|b",
+		`a 'b c' "d"`:         "a|b c|d",
+		`a --x='{"y":1}' | b`: `a|--x={"y":1}`,
+		`a '' && b`:           "a|",
+	} {
+		if got := strings.Join(split(t, text), "|"); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+}
