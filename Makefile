@@ -97,7 +97,7 @@ verify-mod: ## Fail if go.mod or go.sum does not name what the code imports.
 .PHONY: update-goldens
 update-goldens: ## Write the golden files anew from what the code does now.
 	SPILLWAY_UPDATE_GOLDENS=1 $(GO) test $(RACE) -count=1 $$(tools/golden-packages)
-	@git --no-pager diff --stat -- '*/testdata/*'
+	@git --no-pager diff --stat -- '*/testdata/*' docs
 
 .PHONY: verify-goldens
 verify-goldens: ## Fail if a golden file is not what the code does now.
