@@ -87,7 +87,7 @@ func TestCommandsAreAccepted(t *testing.T) {
 // parses lets a program read its arguments, but do nothing.
 func parses(t *testing.T, name string, args []string) error {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), filepath.Join(programs, name), append(args, "--help")...).CombinedOutput() //nolint:gosec // the three programs
+	out, err := exec.CommandContext(t.Context(), filepath.Join(programs, name), append(args, "--help")...).CombinedOutput()
 	if err != nil {
 		return errors.New(string(out))
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // programs is a folder with the three binaries, made once by TestMain.
-var programs string //nolint:gochecknoglobals // TestMain has no other way to hand something to the tests.
+var programs string
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "docs-")
@@ -128,7 +128,7 @@ var subcommand = regexp.MustCompile(`(?m)^  ([a-z]+) `)
 // help writes the help of a command and of those below it.
 func help(t *testing.T, doc *bytes.Buffer, command ...string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(programs, command[0]), append(command[1:], "--help")...) //nolint:gosec // the three programs
+	cmd := exec.CommandContext(t.Context(), filepath.Join(programs, command[0]), append(command[1:], "--help")...)
 	cmd.Env = []string{"HOME=/home/somebody"}
 	out, err := cmd.Output()
 	if err != nil {
