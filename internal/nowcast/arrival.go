@@ -53,8 +53,8 @@ func (s *State) byDeliveries(caught bool) (float64, bool) {
 }
 
 // byFrontier is dN/dp: everything published before the frontier has been delivered, so that what was delivered while it moved was published in
-// the time that it passed. A minute of it counts, unless the last few seconds of p clearly differ: then the rate has changed. A step is believed
-// before p has moved far enough for that, at the least rate that it can be.
+// the time that it passed. A minute of it counts, more where p has not moved far enough in one, unless the last few seconds of p clearly differ:
+// then the rate has changed. A step is believed before p has moved far enough for that, at the least rate that it can be.
 func (s *State) byFrontier() (float64, bool) {
 	if len(s.history) < 2 {
 		return 0, false
@@ -62,7 +62,7 @@ func (s *State) byFrontier() (float64, bool) {
 	last := s.history[len(s.history)-1]
 	enough := nearNow + s.age/10 // The frontier is known to a share of the age.
 	var short, long, least, furthest float64
-	for i := len(s.history) - 2; i >= 0 && s.history[i].at >= last.at-lookBack-1; i-- {
+	for i := len(s.history) - 2; i >= 0 && (s.history[i].at >= last.at-lookBack-1 || furthest == 0 && !s.stood(i)); i-- {
 		first := s.history[i]
 		way, took := last.frontier-first.frontier, last.at-first.at
 		delivered := last.counts.delivered - first.counts.delivered
@@ -92,6 +92,16 @@ func (s *State) byFrontier() (float64, bool) {
 		return s.step, true
 	}
 	return long, long > 0
+}
+
+// stood tells whether the frontier stood still after a point: then what was delivered there was published together, which is no rate.
+func (s *State) stood(i int) bool {
+	for _, p := range s.history[i+1:] {
+		if p.at >= s.history[i].at+standing {
+			return p.frontier-s.history[i].frontier < nearNow/2
+		}
+	}
+	return false
 }
 
 // byStanding is the rate while the frontier stands still, as it does in messages published together. How many there are is not known, only that

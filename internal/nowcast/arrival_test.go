@@ -28,6 +28,22 @@ func TestArrivalRate(t *testing.T) {
 		wantWay(t, got.Explanation.ArrivalsBy, nowcast.ByFrontier)
 		wantNear(t, "arrival rate", got.ArrivalRate, 1600, 20)
 	})
+	t.Run("so far behind that the frontier hardly moves in a minute it is what the frontier passed in more of them", func(t *testing.T) {
+		r := newRig(t, 2)
+		r.pass(120, 150, 0)
+		r.sample(0, time.Minute)
+		r.sample(0, 0)
+		age := time.Duration(0)
+		for range 80 { // 400/s are delivered of 3000/s: p moves 8 s in a minute.
+			age += 4333 * time.Millisecond
+			got := r.pass(5, 200, age)
+			if age < 40*time.Second {
+				continue
+			}
+			wantWay(t, got.Explanation.ArrivalsBy, nowcast.ByFrontier)
+			wantNear(t, "arrival rate", got.ArrivalRate, 3000, 200)
+		}
+	})
 	t.Run("a step is believed within 10 s of age", func(t *testing.T) {
 		r := newRig(t, 3)
 		r.pass(120, 150, 0)
