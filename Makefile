@@ -211,7 +211,7 @@ soak: ## Faults at random for HOURS (default 1); memory, goroutines and descript
 	export SPILLWAY_SOAK_HOURS=$(HOURS); $(call fault,soak) -timeout=0 -v -run='^TestFaults$$'
 
 .PHONY: e2e-build
-e2e-build: ## Build what the end-to-end tests run: Kubernetes and the adapters once (10 minutes), kept in the cache directory.
+e2e-build: ## Build what the end-to-end tests run: Kubernetes and the adapters once (up to 10 minutes), kept in the cache directory.
 	cd e2e && $(GO) run ./build
 
 .PHONY: e2e-cluster

@@ -19,7 +19,7 @@ const (
 // ground are the rooms that every program stands on; arrows to them would hide all others.
 var ground = map[string]bool{
 	"adc": true, "ask": true, "cgroup": true, "command": true, "config": true, "flagfile": true, "httpserver": true,
-	"lifecycle": true, "logging": true, "terminal": true, "testenv": true, "tracing": true,
+	"lifecycle": true, "logging": true, "terminal": true, "testenv": true, "tracing": true, "webstyle": true,
 }
 
 // TestThePictureIsOfTheRealImports draws who imports whom from the code itself and holds architecture.md against it.
