@@ -185,7 +185,9 @@ func (c *container) get(ctx context.Context, action *core.HTTPGetAction) error {
 			request.Host = header.Value
 		}
 	}
-	response, err := probeClient().Do(request)
+	client := probeClient()
+	defer client.CloseIdleConnections() // Ends the dial too, which would outlive a request that gave up.
+	response, err := client.Do(request)
 	if err != nil {
 		return err
 	}
