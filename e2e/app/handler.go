@@ -24,14 +24,14 @@ type push struct {
 
 // handler works on each message, reports it and then answers. A request that its worker gave up before the end of the
 // work was not handled.
-func handler(reporter *ledger.Reporter, work ledger.Work) http.Handler {
+func handler(reporter *ledger.Reporter) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var p push
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxPush)).Decode(&p); err != nil || p.Message.ID == "" {
 			http.Error(w, "not a push request with a messageId", http.StatusBadRequest)
 			return
 		}
-		if !do(r.Context(), work) {
+		if !do(r.Context(), reporter.Work()) {
 			return
 		}
 		d := demo.Delivery{ID: p.Message.ID, Published: p.Message.Published}

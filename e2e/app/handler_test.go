@@ -17,10 +17,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const delivery = `{"message":{"messageId":"12","publishTime":"2026-01-20T10:27:46.123Z","data":"eA=="},"subscription":"projects/shop/subscriptions/offers"}`
 
 func TestWhatIsAnswered204IsInTheLedger(t *testing.T) {
-	book := ledger.NewServer(ledger.Work{})
+	book := ledger.NewServer(ledger.Work{Wait: time.Millisecond})
 	web := httptest.NewServer(book)
 	t.Cleanup(web.Close)
-	h := handler(ledger.NewReporter(web.URL, web.Client()), ledger.Work{Wait: time.Millisecond})
+	reporter := ledger.NewReporter(web.URL, web.Client())
+	if err := ask(t.Context(), reporter); err != nil {
+		t.Fatal(err)
+	}
+	h := handler(reporter)
 	for body, want := range map[string]int{delivery: http.StatusNoContent, "{}": http.StatusBadRequest, "nonsense": http.StatusBadRequest} {
 		got := httptest.NewRecorder()
 		h.ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body)))
@@ -37,7 +41,7 @@ func TestWithoutTheLedgerNothingIsAcknowledged(t *testing.T) {
 	web := httptest.NewServer(http.NotFoundHandler())
 	web.Close()
 	got := httptest.NewRecorder()
-	handler(ledger.NewReporter(web.URL, web.Client()), ledger.Work{}).
+	handler(ledger.NewReporter(web.URL, web.Client())).
 		ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(delivery)))
 	if got.Code != http.StatusInternalServerError {
 		t.Errorf("answered %d", got.Code)

@@ -1,5 +1,5 @@
 // Command app is the container image "app" of the end-to-end scenarios: what a team would have there. It takes Pub/Sub's
-// push format on port 8081, works on each message as the ledger at $LEDGER says, reports it there, and answers 204.
+// push format on port 8081, works on each message as the ledger at $LEDGER has said last, reports it there, and answers 204.
 package main
 
 import (
@@ -38,29 +38,28 @@ func run(ctx context.Context, base string) error {
 	client := &http.Client{Timeout: reportLimit, Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
 	defer client.CloseIdleConnections()
 	reporter := ledger.NewReporter(base, client)
-	work, err := ask(ctx, reporter)
-	if err != nil {
+	if err := ask(ctx, reporter); err != nil {
 		return fmt.Errorf("$LEDGER %q: %w", base, err)
 	}
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", ":8081")
 	if err != nil {
 		return err
 	}
-	return httpserver.Serve(ctx, ln, handler(reporter, work), time.Second, zap.NewNop())
+	return httpserver.Serve(ctx, ln, handler(reporter), time.Second, zap.NewNop())
 }
 
 // ask asks for the work until there is an answer.
-func ask(ctx context.Context, r *ledger.Reporter) (ledger.Work, error) {
+func ask(ctx context.Context, r *ledger.Reporter) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	for {
-		work, err := r.Work(ctx)
+		err := r.Ask(ctx)
 		if err == nil {
-			return work, nil
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return ledger.Work{}, err
+			return err
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

@@ -148,10 +148,14 @@ func (r *Reporter) collected() int {
 	return 0
 }
 
-func TestTheServerTellsTheWork(t *testing.T) {
-	_, r := serve(t, plain)
-	if got, err := r.Work(t.Context()); err != nil || got != (Work{Wait: 20 * time.Millisecond}) {
-		t.Errorf("got %+v, %v", got, err)
+func TestTheServerTellsTheWorkWithEveryAnswer(t *testing.T) {
+	s, r := serve(t, plain)
+	if err := r.Ask(t.Context()); err != nil || r.Work() != (Work{Wait: 20 * time.Millisecond}) {
+		t.Errorf("got %+v, %v", r.Work(), err)
+	}
+	s.SetWork(Work{Wait: time.Second})
+	if err := r.Handled(t.Context(), offers, demo.Delivery{ID: "1"}); err != nil || r.Work() != (Work{Wait: time.Second}) {
+		t.Errorf("after a report it is %+v, %v", r.Work(), err)
 	}
 }
 

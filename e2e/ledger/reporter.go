@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,6 +21,7 @@ type Reporter struct {
 	client *http.Client
 
 	mu    sync.Mutex
+	work  Work // what the server said last
 	flows map[string]*batches
 }
 
@@ -41,24 +43,23 @@ func NewReporter(base string, client *http.Client) *Reporter {
 	return &Reporter{base: base, client: client, flows: map[string]*batches{}}
 }
 
-// Work asks what the app is to do with a message.
-func (r *Reporter) Work(ctx context.Context) (w Work, err error) {
+// Ask asks what the app is to do with a message. It must have succeeded once before Work is believed.
+func (r *Reporter) Ask(ctx context.Context) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.base+workPath, http.NoBody)
 	if err != nil {
-		return Work{}, fmt.Errorf("asking for the work: %w", err)
+		return fmt.Errorf("asking for the work: %w", err)
 	}
-	res, err := r.client.Do(req)
-	if err != nil {
-		return Work{}, fmt.Errorf("asking for the work: %w", err)
+	if err := r.do(req); err != nil {
+		return fmt.Errorf("asking for the work: %w", err)
 	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		return Work{}, fmt.Errorf("asking for the work: %s", res.Status)
-	}
-	if err := json.NewDecoder(res.Body).Decode(&w); err != nil {
-		return Work{}, fmt.Errorf("asking for the work: %w", err)
-	}
-	return w, nil
+	return nil
+}
+
+// Work is what the server said last, as its answer to Ask or to a report.
+func (r *Reporter) Work() Work {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.work
 }
 
 // Handled reports a delivery and returns when the server has noted it. ctx only ends the wait: a delivery that is part of
@@ -111,13 +112,28 @@ func (r *Reporter) post(ctx context.Context, flow string, body []byte) error {
 	if err != nil {
 		return fmt.Errorf("reporting: %w", err)
 	}
-	res, err := r.client.Do(req)
-	if err != nil {
+	if err := r.do(req); err != nil {
 		return fmt.Errorf("reporting: %w", err)
 	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusNoContent {
-		return fmt.Errorf("reporting: %s", res.Status)
+	return nil
+}
+
+// do sends a request and remembers the work, which every answer tells.
+func (r *Reporter) do(req *http.Request) error {
+	res, err := r.client.Do(req)
+	if err != nil {
+		return err
 	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK {
+		return errors.New(res.Status)
+	}
+	var w Work
+	if err := json.NewDecoder(res.Body).Decode(&w); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.work = w
 	return nil
 }

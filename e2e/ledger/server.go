@@ -24,12 +24,12 @@ type Work struct {
 }
 
 // Server keeps the ledgers of one cluster, one for each flow: POST /handled?flow=NAME takes the reports of the apps, and
-// GET /work tells them what to do with a message. It is safe for concurrent use.
+// GET /work tells them what to do with a message, as the answer to every report does. It is safe for concurrent use.
 type Server struct {
-	work Work
-	mux  http.ServeMux
+	mux http.ServeMux
 
 	mu      sync.Mutex
+	work    Work
 	ledgers map[string]*demo.Ledger
 }
 
@@ -39,6 +39,13 @@ func NewServer(work Work) *Server {
 	s.mux.HandleFunc("POST "+handledPath, s.takeHandled)
 	s.mux.HandleFunc("GET "+workPath, s.tellWork)
 	return s
+}
+
+// SetWork changes the work. An app learns of it with the answer to its next report.
+func (s *Server) SetWork(w Work) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.work = w
 }
 
 // Flow returns the ledger of a flow; the first question makes it. A flow is named as the subscription that the push
@@ -67,7 +74,7 @@ func (s *Server) takeHandled(w http.ResponseWriter, r *http.Request) {
 	for _, d := range deliveries {
 		l.Handled(d, now)
 	}
-	w.WriteHeader(http.StatusNoContent)
+	s.tellWork(w, r)
 }
 
 // readLines reads a whole report, so that a broken one is not noted in part.
@@ -85,6 +92,9 @@ func readLines(body io.Reader) ([]demo.Delivery, error) {
 }
 
 func (s *Server) tellWork(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	work := s.work
+	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(s.work)
+	_ = json.NewEncoder(w).Encode(work)
 }

@@ -106,18 +106,24 @@ func (s *stage) lacksReady(ctx context.Context, in, deployment string, pods int3
 func (s *stage) scalable(hpa string) {
 	s.t.Helper()
 	s.until(patience+s.wall(10*time.Minute), func(ctx context.Context) error {
-		h, err := s.cluster.Client().AutoscalingV2().HorizontalPodAutoscalers(namespace).Get(ctx, hpa, metav1.GetOptions{})
-		if err != nil {
-			return err
+		c, err := s.scalingActive(ctx, hpa)
+		if err == nil && c.Status != corev1.ConditionTrue {
+			err = fmt.Errorf("%s does not scale: %s: %s", hpa, c.Reason, c.Message)
 		}
-		for _, c := range h.Status.Conditions {
-			if c.Type == autoscalingv2.ScalingActive {
-				if c.Status == corev1.ConditionTrue {
-					return nil
-				}
-				return fmt.Errorf("%s does not scale: %s: %s", hpa, c.Reason, c.Message)
-			}
-		}
-		return fmt.Errorf("%s has no condition ScalingActive", hpa)
+		return err
 	})
+}
+
+// scalingActive is the autoscaler's own word on whether it can read its metric.
+func (s *stage) scalingActive(ctx context.Context, hpa string) (autoscalingv2.HorizontalPodAutoscalerCondition, error) {
+	h, err := s.cluster.Client().AutoscalingV2().HorizontalPodAutoscalers(namespace).Get(ctx, hpa, metav1.GetOptions{})
+	if err != nil {
+		return autoscalingv2.HorizontalPodAutoscalerCondition{}, err
+	}
+	for _, c := range h.Status.Conditions {
+		if c.Type == autoscalingv2.ScalingActive {
+			return c, nil
+		}
+	}
+	return autoscalingv2.HorizontalPodAutoscalerCondition{}, fmt.Errorf("%s has no condition ScalingActive", hpa)
 }

@@ -184,6 +184,21 @@ func (w *watch) latest(hpa string) (report.Point, bool) {
 	return p, ok
 }
 
+// since is a copy of an autoscaler's points from a moment on.
+func (w *watch) since(hpa string, from time.Duration) []report.Point {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var points []report.Point
+	for _, one := range w.all {
+		for i := range one.track.Points {
+			if p := one.track.Points[i]; one.hpa == hpa && p.At >= from {
+				points = append(points, p)
+			}
+		}
+	}
+	return points
+}
+
 // has waits until a point of the autoscaler is as it should be.
 func (w *watch) has(hpa, what string, bound time.Duration, is func(report.Point) bool) {
 	w.stage.t.Helper()
