@@ -203,7 +203,7 @@ fault: ## Break things and count every message: the cases that CI runs, in under
 	$(call fault,ci) -timeout=10m -parallel=6 -run='^TestFaults$$/$(CASE)'
 
 .PHONY: fault-all
-fault-all: ## Break things in every way of docs/reliability.md, in about 9 minutes (SEED, CASE).
+fault-all: ## Break things in every way of docs/reliability.md, in about 10 minutes (SEED, CASE).
 	$(call fault,all) -timeout=90m -parallel=6 -run='^TestFaults$$/$(CASE)'
 
 .PHONY: soak

@@ -18,16 +18,23 @@ type command struct {
 	path, text, comment string
 }
 
-// commands returns every command in the blocks that are marked sh.
+// shown is a command of ours in a block that shows what it prints. What else stands there is for the reader's shell.
+var shown = regexp.MustCompile(`(?m)^\$ ((?:[A-Z_]+=\S+ )*(?:bin/)?(?:worker|backlog-exporter|spillway|make) .*)$`)
+
+// commands returns every command in the blocks that are marked sh, and those of ours in blocks that show what they print.
 func commands(t *testing.T) []command {
 	t.Helper()
 	var all []command
 	for _, path := range documents(t) {
 		for _, m := range fenced.FindAllStringSubmatch(read(t, path), -1) {
+			block := strings.ReplaceAll(m[2], "\\\n", " ")
 			if m[1] != "sh" {
+				for _, one := range shown.FindAllStringSubmatch(block, -1) {
+					all = append(all, command{path: path, text: one[1]})
+				}
 				continue
 			}
-			for line := range strings.Lines(strings.ReplaceAll(m[2], "\\\n", " ")) {
+			for line := range strings.Lines(block) {
 				text, comment, _ := strings.Cut(strings.TrimSpace(line), " # ")
 				if text = strings.TrimSpace(text); text != "" && !strings.HasPrefix(text, "#") {
 					all = append(all, command{path, text, comment})
