@@ -61,11 +61,11 @@ example: build ## Run MESS: 100,000 updates through three flows while workers an
 ##### Check
 
 .PHONY: test
-test: ## Run every test, with -race where there is a C compiler.
+test: ## Run the programs' tests, with -race where there is a C compiler.
 	$(GO) test -json $(RACE) ./... | $(GO) run ./internal/testenv/summary
 
 .PHONY: check
-check: verify-mod verify-fmt lint vet test verify-goldens verify-metrics verify-rules interop check-ship bench-once ## Run everything that CI runs.
+check: verify-mod verify-fmt lint vet test verify-goldens verify-metrics verify-rules interop check-ship bench-once ## Run every check but those of conformance, fault, browser, example and e2e-*, which CI runs too.
 	@echo 'check: everything holds'
 
 .PHONY: lint
