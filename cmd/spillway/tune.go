@@ -18,6 +18,16 @@ func newTune() *cobra.Command {
 		Example: `  spillway tune --capacity=200 --start-up=30s --synthetic=blackfriday_burst --hpa=hpa.yaml --report=tune.html
   spillway tune --worker=http://127.0.0.1:8080 --prometheus=http://127.0.0.1:9090 --query='sum(rate(published_total[1m]))'
   spillway tune --capacity=200 --trace=arrivals.csv --name=offers --namespace=shop --slo=5m`,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			in := cmd.InOrStdin()
+			if !terminal.Answers(in) {
+				return nil
+			}
+			if err := opts.ValidateGiven(); err != nil {
+				return err
+			}
+			return opts.Ask(in, cmd.ErrOrStderr())
+		},
 		PreRunE: func(cmd *cobra.Command, _ []string) error {
 			if terminal.Answers(cmd.InOrStdin()) {
 				return opts.ValidateGiven()
@@ -25,11 +35,6 @@ func newTune() *cobra.Command {
 			return opts.Validate()
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if in := cmd.InOrStdin(); terminal.Answers(in) {
-				if err := opts.Ask(in, cmd.ErrOrStderr()); err != nil {
-					return err
-				}
-			}
 			app, err := tune.New(opts, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			if err != nil {
 				return err

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,6 +23,24 @@ import (
 )
 
 func TestMain(m *testing.M) { testenv.Main(m, main) }
+
+// TestASignalEndsTheReadingOfAFileThatNeverComes: nothing has begun that were to be ended in order.
+func TestASignalEndsTheReadingOfAFileThatNeverComes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "flows.yaml")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := testenv.Start(t, nil, "--config="+path)
+	silent, err := os.OpenFile(path, os.O_WRONLY, 0) // Returns once the worker reads.
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	p.Signal(t, syscall.SIGTERM)
+	if code := p.Wait(t); code != -1 || p.Stderr() != "" {
+		t.Errorf("exit %d, %s; want that of the signal", code, p.Stderr())
+	}
+}
 
 func TestBadInputIsOneClearLineEachAndNothingStarts(t *testing.T) {
 	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

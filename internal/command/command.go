@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -27,14 +28,13 @@ const (
 // ErrInterrupted is returned by a command that a signal kept from its purpose. It is not printed.
 var ErrInterrupted = errors.New("interrupted")
 
-// Main runs root with args and returns the exit code. SIGINT and SIGTERM end the context of the command; a second
-// one ends the process at once. Errors go to stderr, one line each, never with a stack trace. A command's PreRunE is held to be a
-// check of its options: where flags are wrong it is called nevertheless, so that everything that is wrong is told at once.
+// Main runs root with args and returns the exit code. SIGINT and SIGTERM end the context of a command's RunE; a second
+// one ends the process at once, and so does the first one before RunE. Errors go to stderr, one line each, never with a stack trace.
+// A command's PreRunE is held to be a check of its options: where flags are wrong it is called nevertheless, so that everything
+// that is wrong is told at once. Its PersistentPreRunE, which is called before that where they are right, may ask a person.
 func Main(ctx context.Context, root *cobra.Command, args []string, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop)
 	prepare(root, args)
+	heedSignals(root)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	switch {
@@ -57,6 +57,35 @@ func prepare(root *cobra.Command, args []string) {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagErrors(cmd, args, err) })
 	setArgs(root)
+}
+
+// heedSignals makes signals end the context of cmd and of the commands below while they run. Before, they end the process: there is
+// nothing yet to be ended in order, and a file or an answer that is waited for may never come.
+func heedSignals(cmd *cobra.Command) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			context.AfterFunc(ctx, stop)
+			cmd.SetContext(ctx)
+			err := run(cmd, args)
+			if ctx.Err() != nil && interruption(err, context.Cause(ctx)) {
+				return ErrInterrupted
+			}
+			return err
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		heedSignals(sub)
+	}
+}
+
+// interruption reports whether err says nothing but that the context was done, for which cause stands too.
+func interruption(err, cause error) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return !slices.ContainsFunc(joined.Unwrap(), func(one error) bool { return !interruption(one, cause) })
+	}
+	return errors.Is(err, context.Canceled) || errors.Is(err, cause)
 }
 
 func setArgs(cmd *cobra.Command) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -142,15 +143,34 @@ func TestEveryProgramHasAVersion(t *testing.T) {
 }
 
 func TestSIGTERMEndsTheCommandsContext(t *testing.T) {
-	var stderr bytes.Buffer
-	code := command.Main(t.Context(), program(func(ctx context.Context) error {
-		if err := syscall.Kill(syscall.Getpid(), syscall.SIGTERM); err != nil {
-			return err
-		}
-		<-ctx.Done()
-		return nil
-	}), []string{}, &stderr)
-	if code != command.ExitOK {
-		t.Fatalf("exit %d, %s", code, stderr.String())
+	lost := errors.New("3 messages are lost")
+	tests := []struct {
+		name   string
+		end    func(context.Context) error // what the command makes of it
+		code   int
+		stderr string
+	}{
+		{name: "a server stops well", end: func(context.Context) error { return nil }},
+		{name: "work that was not done", end: func(ctx context.Context) error { return fmt.Errorf("asking: %w", context.Cause(ctx)) }, code: command.ExitInterrupted},
+		{name: "by the context's error", end: func(ctx context.Context) error { return errors.Join(ctx.Err(), context.Cause(ctx)) }, code: command.ExitInterrupted},
+		{
+			name: "a failure beside it is told", end: func(ctx context.Context) error { return errors.Join(lost, ctx.Err()) }, code: command.ExitFailure,
+			stderr: "worker: 3 messages are lost\nworker: context canceled\n",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var stderr bytes.Buffer
+			code := command.Main(t.Context(), program(func(ctx context.Context) error {
+				if err := syscall.Kill(syscall.Getpid(), syscall.SIGTERM); err != nil {
+					return err
+				}
+				<-ctx.Done()
+				return tt.end(ctx)
+			}), []string{}, &stderr)
+			if code != tt.code || stderr.String() != tt.stderr {
+				t.Fatalf("exit %d, %q; want %d, %q", code, stderr.String(), tt.code, tt.stderr)
+			}
+		})
 	}
 }

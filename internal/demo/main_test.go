@@ -21,8 +21,11 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// play is a program that serves and, by its role, ends well, ends badly, or does not end when told to.
+// play is a program that serves and, by its role, ends well, ends badly, or does not end when told to, or that does not come so far.
 func play(role string) int {
+	if role == "asleep" {
+		time.Sleep(time.Minute)
+	}
 	told := make(chan os.Signal, 1)
 	signal.Notify(told, syscall.SIGTERM)
 	switch role {

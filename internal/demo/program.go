@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -23,12 +24,17 @@ type program struct {
 
 // run starts the program, calls serving with the address that it logs, and returns when the process is gone. When ctx
 // ends, the process gets SIGTERM and, after its patience, SIGKILL; with the cause errKilled it gets SIGKILL at once. The
-// error is nil if and only if it was killed so, or was told to end and did so with exit code 0.
+// error is nil if and only if it was killed so, or was told to end and did so with exit code 0, or by SIGTERM before it served: until it
+// has begun a program does not heed signals.
 func (p program) run(ctx context.Context, serving func(address string)) error {
 	// The kernel kills a child when the thread that started it ends, so this thread is kept until the child has ended.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	log := &childLog{serving: serving}
+	var served atomic.Bool
+	log := &childLog{serving: func(address string) {
+		served.Store(true)
+		serving(address)
+	}}
 	cmd := exec.CommandContext(ctx, p.path, p.args...) //nolint:gosec // The programs are this one's siblings.
 	cmd.Env = append(os.Environ(), p.env...)
 	cmd.Stderr = log
@@ -43,7 +49,11 @@ func (p program) run(ctx context.Context, serving func(address string)) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", p.name, err)
 	}
-	return p.verdict(ctx, cmd.Wait(), log.last())
+	err := cmd.Wait()
+	if ctx.Err() != nil && !served.Load() && endedBy(err, syscall.SIGTERM) {
+		return nil
+	}
+	return p.verdict(ctx, err, log.last())
 }
 
 // verdict tells the ways in which a process ends apart.
@@ -59,7 +69,7 @@ func (p program) verdict(ctx context.Context, err error, last string) error {
 		last = "; it said: " + last
 	}
 	switch {
-	case told && (errors.Is(err, exec.ErrWaitDelay) || killed(err)):
+	case told && (errors.Is(err, exec.ErrWaitDelay) || endedBy(err, syscall.SIGKILL)):
 		return fmt.Errorf("%s did not end within %s of SIGTERM and was killed%s", p.name, p.patience, last)
 	case err == nil:
 		return fmt.Errorf("%s ended by itself%s", p.name, last)
@@ -68,11 +78,11 @@ func (p program) verdict(ctx context.Context, err error, last string) error {
 	}
 }
 
-func killed(err error) bool {
+func endedBy(err error, signal syscall.Signal) bool {
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	if !ok {
 		return false
 	}
 	status, ok := exit.Sys().(syscall.WaitStatus)
-	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+	return ok && status.Signaled() && status.Signal() == signal
 }

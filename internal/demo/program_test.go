@@ -116,6 +116,16 @@ func TestWaitingForAProgramEndsWithTheContext(t *testing.T) {
 	}
 }
 
+// TestAProgramThatIsToldToEndBeforeItServesIsNoFault: it does not heed SIGTERM yet and dies of it.
+func TestAProgramThatIsToldToEndBeforeItServesIsNoFault(t *testing.T) {
+	interrupted := errors.New("interrupted")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, interrupted)
+	defer cancel()
+	if _, err := startChild(ctx, "worker-1", acting("asleep").run); !errors.Is(err, interrupted) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestAProgramThatNeverServesIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()

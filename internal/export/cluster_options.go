@@ -1,6 +1,11 @@
 package export
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
 	"regexp"
 	"strings"
 
@@ -69,15 +74,59 @@ func (o *ClusterOptions) validate(errs *config.Errors) {
 	for _, n := range o.Namespaces {
 		errs.Check(dnsName.MatchString(n), "--kube-namespace", n, "is not the name of a namespace", "give names as kubectl get namespaces shows them")
 	}
+	errs.Check(o.Kubeconfig == "" || o.Kube || o.ExternalMetrics != "", "--kubeconfig", o.Kubeconfig, "names a cluster that is not asked", "give --kube or --external-metrics too")
 	o.validateExternalMetrics(errs)
 	o.validateKEDA(errs)
+	checkCertificate(errs, "--external-metrics-cert", o.CertFile, "--external-metrics-key", o.KeyFile)
+	checkCertificate(errs, "--keda-cert", o.KEDACert, "--keda-key", o.KEDAKey)
+	checkAuthorities(errs, "--keda-client-ca", o.KEDAClientCA)
+	checkAuthorities(errs, "--delegate-ca", o.DelegateCA)
+}
+
+// checkCertificate looks at a certificate and its key if both are given.
+func checkCertificate(errs *config.Errors, certFlag, cert, keyFlag, key string) {
+	if cert == "" || key == "" {
+		return
+	}
+	certificate, found := readFile(errs, certFlag, cert)
+	secret, foundKey := readFile(errs, keyFlag, key)
+	if !found || !foundKey {
+		return
+	}
+	_, err := tls.X509KeyPair(certificate, secret)
+	errs.Check(err == nil, certFlag, cert, "is, with "+keyFlag+", no certificate and its key", "give a file in PEM for each of both")
+}
+
+// checkAuthorities looks at a file of certificates if one is given.
+func checkAuthorities(errs *config.Errors, flag, file string) {
+	if file == "" {
+		return
+	}
+	if content, found := readFile(errs, flag, file); found {
+		errs.Check(x509.NewCertPool().AppendCertsFromPEM(content), flag, file, "holds no certificate", "give a file with certificates in PEM")
+	}
+}
+
+func readFile(errs *config.Errors, flag, name string) (content []byte, ok bool) {
+	content, err := os.ReadFile(name) //nolint:gosec // the path is the operator's
+	if wrapped, is := errors.AsType[*os.PathError](err); is {
+		err = wrapped.Err
+	}
+	errs.Check(err == nil, flag, name, fmt.Sprintf("cannot be read: %v", err), "give a file in PEM")
+	return content, err == nil
 }
 
 func (o *ClusterOptions) validateExternalMetrics(errs *config.Errors) {
 	if o.ExternalMetrics == "" {
-		for key, value := range map[string]string{"--external-metrics-cert": o.CertFile, "--external-metrics-key": o.KeyFile, "--external-metrics-service": o.Service, "--delegate": o.Delegate} {
-			errs.Check(value == "", key, value, "serves nothing", "give --external-metrics too")
+		for _, flag := range [][2]string{
+			{"--external-metrics-cert", o.CertFile},
+			{"--external-metrics-key", o.KeyFile},
+			{"--external-metrics-service", o.Service},
+			{"--delegate", o.Delegate},
+		} {
+			errs.Check(flag[1] == "", flag[0], flag[1], "serves nothing", "give --external-metrics too")
 		}
+		o.validateDependents(errs)
 		return
 	}
 	errs.CheckAddress("--external-metrics", o.ExternalMetrics, "give host:port or :port")
@@ -89,15 +138,25 @@ func (o *ClusterOptions) validateExternalMetrics(errs *config.Errors) {
 		errs.Check(dnsName.MatchString(namespace) && dnsName.MatchString(name), "--external-metrics-service", o.Service, "is not a Service", "give NAMESPACE/NAME")
 		errs.Check(dnsName.MatchString(o.Secret), "--external-metrics-secret", o.Secret, "is not the name of a Secret", "give its name without the namespace")
 	}
-	errs.Check(o.Delegate != "" || o.DelegateCA == "", "--delegate-ca", o.DelegateCA, "verifies nothing", "give --delegate too")
+	o.validateDependents(errs)
 	errs.Check(o.Delegate == "" || strings.HasPrefix(o.Delegate, "https://"), "--delegate", o.Delegate, "is not https://host:port", "give the address of the adapter's Service; it is asked over TLS alone")
+}
+
+// validateDependents checks what means something beside another flag only.
+func (o *ClusterOptions) validateDependents(errs *config.Errors) {
+	usual := defaultClusterOptions()
+	errs.Check(o.Service != "" || o.Secret == usual.Secret, "--external-metrics-secret", o.Secret, "keeps nothing", "give --external-metrics-service too")
+	errs.Check(o.Delegate != "" || o.DelegateCA == "", "--delegate-ca", o.DelegateCA, "verifies nothing", "give --delegate too")
+	errs.Check(o.Delegate != "" || o.DelegateToken == usual.DelegateToken, "--delegate-token", o.DelegateToken, "is shown to nobody", "give --delegate too")
 }
 
 func (o *ClusterOptions) validateKEDA(errs *config.Errors) {
 	if o.KEDA != "" {
 		errs.CheckAddress("--keda-scaler", o.KEDA, "give host:port or :port")
 	}
-	errs.Check(o.KEDA != "" || o.KEDACert+o.KEDAKey+o.KEDAClientCA == "", "--keda-cert", o.KEDACert, "serves nothing", "give --keda-scaler too")
+	for _, flag := range [][2]string{{"--keda-cert", o.KEDACert}, {"--keda-key", o.KEDAKey}, {"--keda-client-ca", o.KEDAClientCA}} {
+		errs.Check(o.KEDA != "" || flag[1] == "", flag[0], flag[1], "serves nothing", "give --keda-scaler too")
+	}
 	errs.Check((o.KEDACert == "") == (o.KEDAKey == ""), "--keda-cert", o.KEDACert, "goes together with --keda-key", "give both or none")
 	errs.Check(o.KEDACert != "" || o.KEDAClientCA == "", "--keda-client-ca", o.KEDAClientCA, "needs a certificate of ours", "give --keda-cert and --keda-key")
 }

@@ -1,6 +1,7 @@
 package redrive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,12 +117,12 @@ func (a *App) window() int {
 	return window
 }
 
-// Run moves letters until the subscription is empty, the limit is reached or ctx is done, which is no error, and prints the
-// result. What was begun is finished first.
+// Run moves letters until the subscription is empty, the limit is reached or ctx is done, which is no error once both ends have
+// answered, and prints the result. What was begun is finished first.
 func (a *App) Run(ctx context.Context) error {
 	defer func() { _ = errors.Join(a.source.Close(), a.topic.Close()) }()
 	if err := a.look(ctx); err != nil {
-		return err
+		return cmp.Or(context.Cause(ctx), err)
 	}
 	a.begin = time.Now()
 	running, stop := context.WithCancel(ctx)
