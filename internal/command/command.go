@@ -34,7 +34,7 @@ var ErrInterrupted = errors.New("interrupted")
 // that is wrong is told at once. Its PersistentPreRunE, which is called before that where they are right, may ask a person.
 func Main(ctx context.Context, root *cobra.Command, args []string, stderr io.Writer) int {
 	prepare(root, args)
-	heedSignals(root)
+	heedSignals(ctx, root)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	switch {
@@ -61,10 +61,10 @@ func prepare(root *cobra.Command, args []string) {
 
 // heedSignals makes signals end the context of cmd and of the commands below while they run. Before, they end the process: there is
 // nothing yet to be ended in order, and a file or an answer that is waited for may never come.
-func heedSignals(cmd *cobra.Command) {
+func heedSignals(parent context.Context, cmd *cobra.Command) {
 	if run := cmd.RunE; run != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			ctx, stop := signal.NotifyContext(parent, syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
 			context.AfterFunc(ctx, stop)
 			cmd.SetContext(ctx)
@@ -76,7 +76,7 @@ func heedSignals(cmd *cobra.Command) {
 		}
 	}
 	for _, sub := range cmd.Commands() {
-		heedSignals(sub)
+		heedSignals(parent, sub)
 	}
 }
 

@@ -90,6 +90,14 @@ func (e *Errors) CheckAddress(key, address, cure string) {
 	e.Check(err == nil, key, address, "is not an address", cure)
 }
 
+// domain is a DNS name with a dot.
+var domain = regexp.MustCompile(`^([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?\.)+[a-zA-Z]([a-zA-Z0-9-]*[a-zA-Z0-9])?$`)
+
+// CheckDomain notes a fault unless name is empty or the domain of a cloud, such as googleapis.com.
+func (e *Errors) CheckDomain(key, name string) {
+	e.Check(name == "" || domain.MatchString(name), key, name, "is not a domain", "give one such as googleapis.com")
+}
+
 // Err returns all faults joined, or nil when there are none.
 func (e *Errors) Err() error {
 	joined := make([]error, len(e.list))

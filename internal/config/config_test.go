@@ -88,3 +88,28 @@ func TestListTakesJoinedErrorsApart(t *testing.T) {
 		t.Errorf("got %v of nothing", got)
 	}
 }
+
+func TestASecretInAURLIsNotShown(t *testing.T) {
+	for text, want := range map[string]string{
+		"http://10.0.0.7:8080/a":            "http://10.0.0.7:8080/a",
+		"http://u:secret@10.0.0.7/a":        "http://u:xxxxx@10.0.0.7/a",
+		"http://10.0.0.7/a?token=secret":    "http://10.0.0.7/a?...",
+		"user:secret@10.0.0.7:8080":         "a URL that does not parse",
+		"http://u:secret@10.0.0.7:port/a":   "a URL that does not parse",
+		"not a URL, and with no secret: 5%": "not a URL, and with no secret: 5%",
+	} {
+		if got := config.RedactURL(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestADomainIsOne(t *testing.T) {
+	for name, want := range map[string]bool{"": true, "googleapis.com": true, "apis-berlin.goog": true, "a b": false, "-1": false, "0": false, "https://googleapis.com": false, ".com": false, "a..b": false} {
+		var errs config.Errors
+		errs.CheckDomain("--universe-domain", name)
+		if got := errs.Err() == nil; got != want {
+			t.Errorf("%q: %v, want %v", name, got, want)
+		}
+	}
+}

@@ -216,7 +216,7 @@ func (o *FlowOptions) validateHandler(errs *config.Errors) {
 	errs.Check(o.Handler == "" || o.Handler == "discard" || o.Handler == "work", "--handler", o.Handler, "is not a handler", "use discard or work, or --target for your own")
 	if o.Target != "" {
 		if _, err := parseTarget(o.Target); err != "" {
-			errs.Add("--target", redact(o.Target), err, "give an http or https URL with a host, such as http://127.0.0.1:8081/offers")
+			errs.Add("--target", config.RedactURL(o.Target), err, "give an http or https URL with a host, such as http://127.0.0.1:8081/offers")
 		}
 	}
 	o.validateFormat(errs)
@@ -244,9 +244,9 @@ func (o *FlowOptions) validateFormat(errs *config.Errors) {
 	}
 	if o.TargetHealth != "" {
 		if _, err := parseTarget(o.TargetHealth); err != "" {
-			errs.Add("--target-health", redact(o.TargetHealth), err, "give an http or https URL with a host, such as http://127.0.0.1:8081/healthz")
+			errs.Add("--target-health", config.RedactURL(o.TargetHealth), err, "give an http or https URL with a host, such as http://127.0.0.1:8081/healthz")
 		}
-		errs.Check(o.Target != "", "--target-health", redact(o.TargetHealth), "goes with --target only", "give a target or leave it out")
+		errs.Check(o.Target != "", "--target-health", config.RedactURL(o.TargetHealth), "goes with --target only", "give a target or leave it out")
 	}
 }
 
@@ -285,19 +285,4 @@ func parseTarget(target string) (*url.URL, string) {
 		}
 	}
 	return u, ""
-}
-
-// redact hides what may be secret in a URL that is shown: password and query.
-func redact(target string) string {
-	if !strings.ContainsAny(target, "@?") {
-		return target
-	}
-	u, err := url.Parse(target)
-	if err != nil {
-		return "a URL that does not parse"
-	}
-	if u.RawQuery != "" {
-		u.RawQuery = "..."
-	}
-	return u.Redacted()
 }

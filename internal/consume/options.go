@@ -106,13 +106,13 @@ func (o *Options) validatePush(flows []FlowOptions, errs *config.Errors) {
 		errs.Add("--push-keys", "", "is empty", cure)
 	case checked:
 		if err := idtoken.CheckSource(o.PushKeys); err != nil {
-			errs.Add("--push-keys", redact(o.PushKeys), err.Error(), cure)
+			errs.Add("--push-keys", config.RedactURL(o.PushKeys), err.Error(), cure)
 		}
 	case o.PushKeys == idtoken.GoogleKeys:
 	case pushed:
-		errs.Add("--push-keys", redact(o.PushKeys), "goes with --push-audience only", "add it or leave this out")
+		errs.Add("--push-keys", config.RedactURL(o.PushKeys), "goes with --push-audience only", "add it or leave this out")
 	default:
-		errs.Add("--push-keys", redact(o.PushKeys), onlyWithPushes, "add it or leave this out")
+		errs.Add("--push-keys", config.RedactURL(o.PushKeys), onlyWithPushes, "add it or leave this out")
 	}
 }
 

@@ -79,6 +79,7 @@ func (o *Options) Validate() error {
 	if o.Namespace != "" {
 		errs.Check(dnsName.MatchString(o.Namespace), "--namespace", o.Namespace, "is not the name of a namespace", "give one as kubectl get namespaces shows them")
 	}
+	errs.CheckDomain("--universe-domain", o.Universe)
 	o.validateEndpoints(&errs)
 	if name, is := o.autoscaler(); is && o.Target != "" {
 		errs.Check(dnsName.MatchString(name), "doctor", o.Target, "does not name an autoscaler", "give hpa/NAME")
@@ -93,9 +94,9 @@ func (o *Options) Validate() error {
 }
 
 func (o *Options) validateEndpoints(errs *config.Errors) {
-	for key, endpoint := range map[string]string{"--monitoring-endpoint": o.MonitoringEndpoint, "--pubsub-endpoint": o.PubsubEndpoint} {
-		if endpoint != "" && !strings.HasPrefix(endpoint, "https://") {
-			errs.CheckAddress(key, endpoint, "give host:port or https://host")
+	for _, flag := range [][2]string{{"--monitoring-endpoint", o.MonitoringEndpoint}, {"--pubsub-endpoint", o.PubsubEndpoint}} {
+		if endpoint := flag[1]; endpoint != "" && !strings.HasPrefix(endpoint, "https://") {
+			errs.CheckAddress(flag[0], endpoint, "give host:port or https://host")
 		}
 	}
 	if o.Exporter != "" {

@@ -24,6 +24,7 @@ func TestValidate(t *testing.T) {
 		{"--output=yaml", "hpa/offers", []string{`--output "yaml": is not a form; give text or json`}},
 		{"--timeout=0s --fresh-for=-1s", "hpa/offers", []string{"--fresh-for", "--timeout"}},
 		{"--namespace=Shop", "hpa/offers", []string{"--namespace"}},
+		{"--universe-domain=https://googleapis.com", "hpa/offers", []string{`--universe-domain "https://googleapis.com": is not a domain`}},
 		{"", "hpa/", []string{"does not name an autoscaler"}},
 		{"", "hpa/../secrets", []string{"does not name an autoscaler"}},
 		{"--project=", "offers", []string{"needs a project"}},

@@ -38,6 +38,8 @@ type cluster struct {
 // for the whole process.
 func CaptureLogs(log *zap.Logger) { kube.CaptureLogs(log) }
 
+func checkKubeconfig(path string) error { return kube.CheckKubeconfig(path) }
+
 // joiner has what the parts of a cluster are made of.
 type joiner struct {
 	opts    Options

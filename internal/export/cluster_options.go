@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -75,6 +76,11 @@ func (o *ClusterOptions) validate(errs *config.Errors) {
 		errs.Check(dnsName.MatchString(n), "--kube-namespace", n, "is not the name of a namespace", "give names as kubectl get namespaces shows them")
 	}
 	errs.Check(o.Kubeconfig == "" || o.Kube || o.ExternalMetrics != "", "--kubeconfig", o.Kubeconfig, "names a cluster that is not asked", "give --kube or --external-metrics too")
+	if o.Kubeconfig != "" {
+		if err := checkKubeconfig(o.Kubeconfig); err != nil {
+			errs.Add("--kubeconfig", o.Kubeconfig, "names no cluster: "+strings.Join(strings.Fields(err.Error()), " "), "give a file as kubectl uses it")
+		}
+	}
 	o.validateExternalMetrics(errs)
 	o.validateKEDA(errs)
 	checkCertificate(errs, "--external-metrics-cert", o.CertFile, "--external-metrics-key", o.KeyFile)
@@ -122,7 +128,7 @@ func (o *ClusterOptions) validateExternalMetrics(errs *config.Errors) {
 			{"--external-metrics-cert", o.CertFile},
 			{"--external-metrics-key", o.KeyFile},
 			{"--external-metrics-service", o.Service},
-			{"--delegate", o.Delegate},
+			{"--delegate", config.RedactURL(o.Delegate)},
 		} {
 			errs.Check(flag[1] == "", flag[0], flag[1], "serves nothing", "give --external-metrics too")
 		}
@@ -139,7 +145,13 @@ func (o *ClusterOptions) validateExternalMetrics(errs *config.Errors) {
 		errs.Check(dnsName.MatchString(o.Secret), "--external-metrics-secret", o.Secret, "is not the name of a Secret", "give its name without the namespace")
 	}
 	o.validateDependents(errs)
-	errs.Check(o.Delegate == "" || strings.HasPrefix(o.Delegate, "https://"), "--delegate", o.Delegate, "is not https://host:port", "give the address of the adapter's Service; it is asked over TLS alone")
+	errs.Check(o.Delegate == "" || isHTTPS(o.Delegate), "--delegate", config.RedactURL(o.Delegate), "is not https://host:port", "give the address of the adapter's Service; it is asked over TLS alone")
+}
+
+// isHTTPS reports whether a URL has a host and no credentials.
+func isHTTPS(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil
 }
 
 // validateDependents checks what means something beside another flag only.

@@ -290,18 +290,14 @@ func TestJoinSaysWhatIsMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = taken.Close() }()
-	dir := t.TempDir()
 	tests := []struct {
 		name string
 		args []string
 		says string
 	}{
 		{"no cluster", []string{"--kube"}, "give --kubeconfig outside a cluster"},
-		{"no certificate", []string{"--external-metrics=127.0.0.1:0", "--external-metrics-cert=" + dir + "/a", "--external-metrics-key=" + dir + "/b"}, "reading the serving certificate"},
 		{"no cluster for a certificate", []string{"--external-metrics=127.0.0.1:0", "--external-metrics-service=m/e"}, "finding the cluster"},
-		{"no authorities", []string{"--external-metrics=127.0.0.1:0", "--external-metrics-service=m/e", "--delegate=https://a", "--delegate-ca=" + dir + "/none"}, "--delegate: "},
 		{"the port in use", []string{"--keda-scaler=" + taken.Addr().String()}, "the port is in use"},
-		{"no certificate for KEDA", []string{"--keda-scaler=127.0.0.1:0", "--keda-cert=" + dir + "/a", "--keda-key=" + dir + "/b"}, "reading the scaler's certificate"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

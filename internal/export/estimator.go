@@ -350,3 +350,6 @@ func (e *estimator) together(key flowKey, byID map[string]*fleet.Scrape, crew *c
 	}
 	return flows
 }
+
+// checkRecord returns what keeps a recording from being begun at path.
+func checkRecord(path string) error { return recording.Replaceable(path) }

@@ -75,6 +75,13 @@ func TestValidateNamesEveryFaultAtOnce(t *testing.T) {
 		{name: "scrapes that overlap", args: []string{one, "--scrape-interval=2s", "--scrape-timeout=3s"}, want: []string{`--scrape-timeout "3s": leaves no time before the next scrape`}},
 		{name: "scrapes too often", args: []string{one, "--scrape-interval=100ms", "--scrape-timeout=-1s"}, want: []string{`--scrape-interval "100ms": is out of bounds; give 1s to 1m`, `--scrape-timeout "-1s": must not be negative`}},
 		{name: "a recording in no directory", args: []string{one, "--record=/no/such/directory/file", "--record-limit=0"}, want: []string{`--record-limit "0": is out of bounds`, `--record "/no/such/directory/file": is in no directory`}},
+		{name: "a recording that would replace something else", args: []string{one, "--record=options_test.go"}, want: []string{`--record "options_test.go": holds something that is no recording, and would be replaced; give another file`}},
+		{name: "a bound of no recording", args: []string{one, "--record-limit=5"}, want: []string{`--record-limit "5": bounds nothing; give --record`}},
+		{name: "a worker's secret is not shown", args: []string{"--worker=offers=http://u:secret@worker"}, want: []string{`--worker "offers=http://u:xxxxx@worker": not a subscription`}},
+		{name: "an endpoint with a secret", args: []string{one, "--monitoring-endpoint=https://u:secret@monitoring"}, want: []string{`--monitoring-endpoint "https://u:xxxxx@monitoring": is not https://host`}},
+		{name: "a pattern without letters", args: []string{"--discover=shop", "--include="}, want: []string{`--include: is not a pattern`}},
+		{name: "a domain that is none", args: []string{one, "--universe-domain=a b"}, want: []string{`--universe-domain "a b": is not a domain; give one such as googleapis.com`}},
+		{name: "a port of nobody's pods", args: []string{one, "--worker-port=http"}, want: []string{`--worker-port "http": is looked for in no cluster; give --kube`}},
 		{name: "a law that is none", args: []string{one, "--drain-time=0", "--headroom=0.5", "--pod-capacity=-1", "--max-arrival-rate=NaN", "--min-replicas=-1", "--max-replicas=0.5"}, want: []string{
 			`--drain-time "0": is out of bounds; give seconds`, `--headroom "0.5": is out of bounds; give a factor from 1 to 10`, `--pod-capacity "-1"`, `--max-arrival-rate "NaN"`,
 			`--min-replicas "-1"`, `--max-replicas "0.5"`,

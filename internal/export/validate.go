@@ -33,9 +33,11 @@ func (o *Options) Validate() error {
 	errs.CheckAddress("--listen", o.Listen, "give host:port or :port")
 	checkEndpoint(&errs, "--monitoring-endpoint", o.MonitoringEndpoint)
 	checkEndpoint(&errs, "--pubsub-endpoint", o.PubsubEndpoint)
+	errs.CheckDomain("--universe-domain", o.Universe)
 	o.checkWebConfig(&errs)
 	o.checkTimes(&errs)
 	o.Workers.validate(&errs, o.Project)
+	errs.Check(o.Cluster.Kube || o.Workers.Port == "", "--worker-port", o.Workers.Port, "is looked for in no cluster", "give --kube too")
 	o.Law.validate(&errs)
 	o.Cluster.validate(&errs)
 	o.Logging.Validate(&errs)
@@ -48,7 +50,7 @@ func checkEndpoint(errs *config.Errors, key, endpoint string) {
 	switch {
 	case endpoint == "":
 	case remote:
-		errs.Check(host != "" && !strings.ContainsAny(host, "/ "), key, endpoint, "is not https://host", "give no path")
+		errs.Check(host != "" && !strings.ContainsAny(host, "/ @?#"), key, config.RedactURL(endpoint), "is not https://host", "give no path and no credentials")
 	case strings.HasPrefix(endpoint, ":"):
 		errs.Add(key, endpoint, "has no host", "give host:port")
 	default:
@@ -85,13 +87,16 @@ func (o *Options) checkDiscovery(errs *config.Errors) {
 		_, err := backlog.ParseSubscription("any", project)
 		errs.Check(err == nil && !numeric(project), "--discover", project, "is not a project's ID", "give the ID, such as shop-production")
 	}
-	for key, patterns := range map[string][]string{"--include": o.Include, "--exclude": o.Exclude} {
-		for _, pattern := range patterns {
-			_, err := path.Match(pattern, "")
-			errs.Check(err == nil, key, pattern, "is not a pattern", "write * for any letters, ? for one and [a-z] for one of some")
-		}
-		errs.Check(len(patterns) == 0 || len(o.Discover) > 0, key, strings.Join(patterns, " "), "chooses among nothing", "give --discover too")
+	o.checkPatterns(errs, "--include", o.Include)
+	o.checkPatterns(errs, "--exclude", o.Exclude)
+}
+
+func (o *Options) checkPatterns(errs *config.Errors, key string, patterns []string) {
+	for _, pattern := range patterns {
+		_, err := path.Match(pattern, "")
+		errs.Check(err == nil && pattern != "", key, pattern, "is not a pattern", "write * for any letters, ? for one and [a-z] for one of some")
 	}
+	errs.Check(len(patterns) == 0 || len(o.Discover) > 0, key, strings.Join(patterns, " "), "chooses among nothing", "give --discover too")
 }
 
 func (o *Options) checkTimes(errs *config.Errors) {

@@ -2,6 +2,7 @@ package export
 
 import (
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -51,7 +52,7 @@ func (o *WorkerOptions) timeout() time.Duration {
 func (o *WorkerOptions) validate(errs *config.Errors, project string) {
 	for _, text := range o.Workers {
 		if err := checkWorker(text, project); err != nil {
-			errs.Add("--worker", text, err.Error(), "give projects/P/subscriptions/S=http://HOST:PORT, or a short ID together with --project")
+			errs.Add("--worker", shown(text), err.Error(), "give projects/P/subscriptions/S=http://HOST:PORT, or a short ID together with --project")
 		}
 	}
 	if o.File != "" {
@@ -63,8 +64,28 @@ func (o *WorkerOptions) validate(errs *config.Errors, project string) {
 	errs.Check(o.Timeout >= 0, "--scrape-timeout", o.Timeout, "must not be negative", "give less than --scrape-interval")
 	errs.Check(o.Timeout <= o.Interval*9/10, "--scrape-timeout", o.Timeout, "leaves no time before the next scrape", "give at most nine tenths of --scrape-interval")
 	errs.Check(o.RecordLimit >= 1 && o.RecordLimit <= 1<<20, "--record-limit", o.RecordLimit, "is out of bounds", "give MiB from 1 to 1048576")
-	if o.Record != "" {
-		dir, err := filepath.Abs(filepath.Dir(o.Record))
-		errs.Check(err == nil && isDir(dir), "--record", o.Record, "is in no directory", "make the directory, or give another file")
+	errs.Check(o.Record != "" || o.RecordLimit == defaultWorkerOptions().RecordLimit, "--record-limit", o.RecordLimit, "bounds nothing", "give --record too")
+	o.validateRecord(errs)
+}
+
+// validateRecord keeps a recording from replacing what is none.
+func (o *WorkerOptions) validateRecord(errs *config.Errors) {
+	if o.Record == "" {
+		return
 	}
+	if dir, err := filepath.Abs(filepath.Dir(o.Record)); err != nil || !isDir(dir) {
+		errs.Add("--record", o.Record, "is in no directory", "make the directory, or give another file")
+		return
+	}
+	if err := checkRecord(o.Record); err != nil {
+		errs.Add("--record", o.Record, err.Error(), "give another file")
+	}
+}
+
+// shown is a worker as a message may name it: without the password that its URL may hold.
+func shown(worker string) string {
+	if name, address, found := strings.Cut(worker, "="); found {
+		return name + "=" + config.RedactURL(address)
+	}
+	return config.RedactURL(worker)
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"spillway/internal/backlog"
+	"spillway/internal/config"
 )
 
 const (
@@ -188,7 +189,7 @@ func (f *Fleet) record(all []*worker) {
 			more++
 			continue
 		}
-		f.log.Warn("scraping a worker failed", zap.String("worker", w.ID), zap.String("url", w.URL), zap.Error(w.Err))
+		f.log.Warn("scraping a worker failed", zap.String("worker", w.ID), zap.String("url", config.RedactURL(w.URL)), zap.Error(w.Err))
 	}
 	if more > 0 {
 		f.log.Warn("scraping more workers failed", zap.Int("workers", more))

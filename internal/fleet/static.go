@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -42,18 +43,24 @@ func ParseWorker(text, project string) (Target, error) {
 // static returns a worker that nobody but a flag or a file knows. Nobody else says whether it is ready: it should be.
 func static(address string, subs []backlog.Subscription) (Target, error) {
 	at, err := url.Parse(address)
+	shown := config.RedactURL(address)
 	switch {
 	case err != nil:
-		return Target{}, fmt.Errorf("%q is not a URL", address)
+		return Target{}, fmt.Errorf("%q is not a URL", shown)
 	case at.Scheme != "http" && at.Scheme != "https":
-		return Target{}, fmt.Errorf("%q is not an http:// or https:// URL", address)
+		return Target{}, fmt.Errorf("%q is not an http:// or https:// URL", shown)
 	case at.Hostname() == "":
-		return Target{}, fmt.Errorf("%q has no host", address)
+		return Target{}, fmt.Errorf("%q has no host", shown)
+	}
+	if port := at.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return Target{}, fmt.Errorf("%q has a port that does not exist", shown)
+		}
 	}
 	if at.Path == "" || at.Path == "/" {
 		at.Path = metricsPath
 	}
-	return Target{ID: at.String(), URL: at.String(), Subscriptions: subs, Ready: true}, nil
+	return Target{ID: at.Redacted(), URL: at.String(), Subscriptions: subs, Ready: true}, nil
 }
 
 // Merge returns the targets once each, with the subscriptions of all who named them, in order.
@@ -143,7 +150,7 @@ func parseFile(text []byte, project string) ([]Target, error) {
 	decoder.KnownFields(true)
 	var groups []group
 	if err := decoder.Decode(&groups); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("is not a list of targets and labels: %s", strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "yaml: ")), " "))
+		return nil, fmt.Errorf("is not a list of targets and labels: %s", plain(err))
 	}
 	var all []Target
 	var errs []string
@@ -158,6 +165,13 @@ func parseFile(text []byte, project string) ([]Target, error) {
 		return nil, errors.New(strings.Join(errs, "; "))
 	}
 	return Merge(all...), nil
+}
+
+// plain is the decoder's error in one line, with words that people know in place of Go's types.
+func plain(err error) string {
+	words := strings.NewReplacer("yaml: ", "", "unmarshal errors: ", "", "[]fleet.group", "a list of groups", "type fleet.group", "a group", "fleet.group", "a group",
+		"map[string]string", "names and values", "[]string", "a list", "cannot unmarshal !!map into", "a mapping is not", "cannot unmarshal !!seq into", "a list is not")
+	return words.Replace(strings.Join(strings.Fields(err.Error()), " "))
 }
 
 func (g *group) parse(project string) ([]Target, error) {

@@ -27,6 +27,8 @@ func TestAWorkerByFlag(t *testing.T) {
 		{"offers=ftp://worker", "", "http:// or https://"},
 		{"offers=http://", "", "has no host"},
 		{"offers=http://wor ker", "", "is not a URL"},
+		{"offers=10.0.0.7:99999", "", `"http://10.0.0.7:99999" has a port that does not exist`},
+		{"offers=ftp://u:secret@worker", "", `"ftp://u:xxxxx@worker" is not an http`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.text, func(t *testing.T) {
@@ -67,7 +69,7 @@ func TestAFileOfWorkers(t *testing.T) {
 		{"path and scheme", "- targets: ['a:1']\n  labels: {subscription: offers, __metrics_path__: /stats, __scheme__: https}\n", map[string][]backlog.Subscription{"https://a:1/stats": {offers}}, ""},
 		{"nothing", "", map[string][]backlog.Subscription{}, ""},
 		{"an empty list", "[]", map[string][]backlog.Subscription{}, ""},
-		{"no list", "targets: [a]", nil, "is not a list of targets and labels"},
+		{"no list", "targets: [a]", nil, "is not a list of targets and labels: line 1: a mapping is not a list of groups"},
 		{"no YAML", "- targets: [", nil, "is not a list of targets and labels"},
 		{"an unknown key", "- target: ['a:1']\n", nil, "field target not found"},
 		{"no subscription", "- targets: ['a:1']\n  labels: {subscripton: offers}\n", nil, `group 1: the label subscription is missing ("subscripton" is there)`},

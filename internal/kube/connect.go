@@ -23,6 +23,12 @@ const (
 	requestBurst      = 100
 )
 
+// CheckKubeconfig returns what keeps a kubeconfig file from naming a cluster. Nothing is asked of the cluster.
+func CheckKubeconfig(path string) error {
+	_, err := clientcmd.BuildConfigFromFlags("", path)
+	return err
+}
+
 // Connect returns clients of the cluster that the file kubeconfig names; empty means the cluster around. Nothing is
 // asked of it yet.
 func Connect(kubeconfig string) (kubernetes.Interface, Scales, error) {

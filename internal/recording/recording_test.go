@@ -176,6 +176,43 @@ func TestADiskThatFailsIsToldOnceAndForAll(t *testing.T) {
 	}
 }
 
+func TestOnlyARecordingIsReplaced(t *testing.T) {
+	tests := map[string]struct {
+		content string
+		want    string // what the error says; empty: it is replaced
+	}{
+		"a recording":                  {`{"spillway_recording":1}` + "\n", ""},
+		"one of another version":       {`{"spillway_recording":7}` + "\n", ""},
+		"an empty file":                {"", ""},
+		"a manifest":                   {"kind: HorizontalPodAutoscaler\n", "holds something that is no recording"},
+		"less than a recording's line": {"{", "holds something that is no recording"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "file")
+			if err := os.WriteFile(path, []byte(tt.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			w, err := recording.Create(path, 1<<20)
+			if tt.want == "" {
+				if err != nil || w.Close() != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+			if content, err := os.ReadFile(path); err != nil || string(content) != tt.content {
+				t.Errorf("the file is now %q, %v", content, err)
+			}
+		})
+	}
+	if _, err := recording.Create(t.TempDir(), 1); err == nil || !strings.Contains(err.Error(), "is no file") {
+		t.Errorf("a folder: %v", err)
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"spillway_recording":1}` + "\n" + `{"flow":0,"subscription":"projects/p/subscriptions/s","law":{"drain_seconds":60,"headroom":1,"stale_seconds":300,"scrape_seconds":20}}` +
 		"\n" + `{"f":0,"t":1,"backlog":[1,2],"pods":[{"name":"a","at":5}]}` + "\n"))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"spillway/internal/nowcast"
@@ -29,8 +30,40 @@ type introduced struct {
 	law    nowcast.Law
 }
 
-// Create begins a recording at path, in place of what is there, with at most bound bytes a file.
+// Replaceable returns nil when a recording may be begun at path: nothing is there, or an empty file, or a recording. Whatever else is
+// there was not meant.
+func Replaceable(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("cannot be looked at: %w", err)
+	case !info.Mode().IsRegular():
+		return errors.New("is no file")
+	case info.Size() == 0:
+		return nil
+	}
+	file, err := os.Open(path) //nolint:gosec // the path is the operator's
+	if err != nil {
+		return fmt.Errorf("cannot be looked at: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	begin := make([]byte, len(marker))
+	if n, _ := io.ReadFull(file, begin); string(begin[:n]) != marker {
+		return errors.New("holds something that is no recording, and would be replaced")
+	}
+	return nil
+}
+
+// marker is how every recording begins, of whatever version.
+const marker = `{"spillway_recording":`
+
+// Create begins a recording at path, in place of what is there, with at most bound bytes a file. What is not Replaceable is an error.
 func Create(path string, bound int64) (*Writer, error) {
+	if err := Replaceable(path); err != nil {
+		return nil, fmt.Errorf("beginning a recording: %s %w", path, err)
+	}
 	w := &Writer{path: path, bound: bound}
 	if err := w.begin(); err != nil {
 		return nil, err
