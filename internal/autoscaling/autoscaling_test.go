@@ -94,6 +94,8 @@ func TestParse(t *testing.T) {
 		{name: "two", yaml: head + "---\n" + head, problem: "2 objects of the kind"},
 		{name: "bounds that exclude each other", yaml: head + "  minReplicas: 10\n  metrics:\n" + cpu, problem: "maxReplicas: 9 must not be below"},
 		{name: "no YAML", yaml: "a: [", problem: "as YAML"},
+		{name: "a list", yaml: "[]", problem: "reading the file as YAML: cannot unmarshal array into an object"},
+		{name: "more pods than there can be", yaml: strings.Replace(head, "maxReplicas: 9", "maxReplicas: 99999999999", 1), problem: "cannot unmarshal number 99999999999 into spec.maxReplicas"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -44,7 +44,7 @@ func (c Cluster) Read(ctx context.Context, name string) (*Autoscaler, time.Durat
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: c.Context})
 	settings, err := loader.ClientConfig()
 	if err != nil {
-		return nil, 0, fmt.Errorf("finding the cluster: %w", err)
+		return nil, 0, fmt.Errorf("finding the cluster: %w; name one by --kubeconfig and --context", err)
 	}
 	namespace, _, err := loader.Namespace()
 	if err != nil {

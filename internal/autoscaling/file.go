@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"strings"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -33,7 +35,7 @@ func Parse(r io.Reader) (*Autoscaler, error) {
 		}
 		var kind struct{ APIVersion, Kind string }
 		if err := yaml.Unmarshal(document, &kind); err != nil {
-			return nil, fmt.Errorf("reading the file as YAML: %w", err)
+			return nil, fmt.Errorf("reading the file as YAML: %s", plain(err))
 		}
 		if kind.Kind != "HorizontalPodAutoscaler" {
 			continue
@@ -48,7 +50,21 @@ func Parse(r io.Reader) (*Autoscaler, error) {
 	}
 	var object autoscalingv2.HorizontalPodAutoscaler
 	if err := yaml.UnmarshalStrict(found[0], &object); err != nil {
-		return nil, fmt.Errorf("reading the autoscaler: %w", err)
+		return nil, fmt.Errorf("reading the autoscaler: %s", plain(err))
 	}
 	return of(&object)
+}
+
+// goPlace is where a value was to go, as Go calls it.
+var goPlace = regexp.MustCompile(`into Go (?:value|struct field \w+\.(\S+)) of type (struct \{.*\}|\S+)`)
+
+// plain is the decoder's error in the words of the file.
+func plain(err error) string {
+	text := strings.NewReplacer("error unmarshaling JSON: while decoding JSON: ", "", "error converting YAML to JSON: ", "", "yaml: ", "", "json: ", "").Replace(err.Error())
+	return goPlace.ReplaceAllStringFunc(text, func(place string) string {
+		if field := goPlace.FindStringSubmatch(place)[1]; field != "" {
+			return "into " + field
+		}
+		return "into an object"
+	})
 }

@@ -96,6 +96,7 @@ func (r *reader) introduce(l *line) error {
 // line reads one whole line.
 func (r *reader) line(l *line) error {
 	var text []byte
+	r.number++
 	for {
 		part, err := r.in.ReadSlice('\n')
 		text = append(text, part...)
@@ -109,7 +110,6 @@ func (r *reader) line(l *line) error {
 			return fmt.Errorf("more than %d bytes", maxLine)
 		}
 	}
-	r.number++
 	if err := json.Unmarshal(text, l); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotOne, err)
 	}

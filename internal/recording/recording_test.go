@@ -139,7 +139,7 @@ func TestWhatIsNoRecording(t *testing.T) {
 		{"a wrong law", head + `{"flow":3,"subscription":"projects/shop/subscriptions/offers","law":{"headroom":0}}` + "\n", "headroom"},
 		{"a wrong name", head + `{"flow":3,"subscription":"offers","law":{}}` + "\n", "line 2: "},
 		{"a broken line", head + "{\n", "line 2: not a recording"},
-		{"a line without an end", head + strings.Repeat("x", 5<<20), "more than 4194304 bytes"},
+		{"a line without an end", head + strings.Repeat("x", 5<<20), "line 2: more than 4194304 bytes"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

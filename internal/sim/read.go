@@ -35,8 +35,8 @@ func ReadCSV(name string, r io.Reader) (Trace, error) {
 		if line == 1 && errAt != nil && errValue != nil {
 			continue
 		}
-		if err := errors.Join(errAt, errValue); err != nil {
-			return Trace{}, fmt.Errorf("%w: row %d: %w", ErrBadTrace, line, err)
+		if errAt != nil || errValue != nil {
+			return Trace{}, fmt.Errorf("%w: row %d: %q and %q are not both numbers", ErrBadTrace, line, row[0], row[1])
 		}
 		if !b.add(at, value) {
 			return Trace{}, fmt.Errorf("%w: row %d: %w", ErrBadTrace, line, errBounds)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"spillway/internal/autoscaling"
+	"spillway/internal/config"
 	"spillway/internal/hpa"
 	"spillway/internal/nowcast"
 	"spillway/internal/sim"
@@ -95,9 +96,9 @@ func (a *App) answer(ctx context.Context) (*Answer, error) {
 
 // play searches the best target, and then plays what is compared with every seed.
 func (a *App) play(ctx context.Context, f *flow, out *Answer) error {
-	low, high := a.bounds(out.Present)
-	if low > high {
-		return fmt.Errorf("the fewest pods, %d, are more than the most, %d; give --min and --max", low, high)
+	low, high, err := a.bounds(out.Present)
+	if err != nil {
+		return err
 	}
 	raw := sim.OnBacklog(1)
 	if p := out.Present; p != nil && p.Signal == autoscaling.Backlog {
@@ -198,7 +199,8 @@ func target(a *autoscaling.Autoscaler) float64 {
 	return float64(a.Spec.AverageValue) / float64(hpa.Unit)
 }
 
-func (a *App) bounds(present *autoscaling.Autoscaler) (low, high int32) {
+// bounds are those that are given, or else the autoscaler's.
+func (a *App) bounds(present *autoscaling.Autoscaler) (low, high int32, err error) {
 	low, high = usualMin, usualMax
 	if present != nil {
 		low, high = max(1, present.Spec.MinReplicas), present.Spec.MaxReplicas
@@ -209,7 +211,13 @@ func (a *App) bounds(present *autoscaling.Autoscaler) (low, high int32) {
 	if a.opts.Max > 0 {
 		high = a.opts.Max
 	}
-	return low, high
+	switch {
+	case low > high:
+		err = &config.Error{Key: "--min", Problem: fmt.Sprintf("the fewest pods, %d, are more than the most, %d", low, high), Cure: "give --min and --max"}
+	case high > mostPods:
+		err = &config.Error{Key: "--max", Problem: fmt.Sprintf("the autoscaler's maxReplicas, %d, is more than can be played", high), Cure: fmt.Sprintf("give --max, at most %d", mostPods)}
+	}
+	return low, high, err
 }
 
 // peak is the highest rate that lasts a minute.

@@ -5,6 +5,8 @@ import (
 	"math"
 	"net/url"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +22,9 @@ const (
 	usualMin = 2
 	usualMax = 20
 )
+
+// mostPods bounds what is played: the time that it takes grows with the pods.
+const mostPods = 10_000
 
 // prometheusPoints is below the 11,000 that Prometheus answers a range query with at the most.
 const prometheusPoints = 10_000
@@ -120,17 +125,19 @@ func (o *Options) validate(missing bool) error {
 	o.validateTrace(&errs, missing)
 	o.validateRest(&errs)
 	o.validateBounds(&errs)
+	o.validateOutputs(&errs, [][2]string{{"--trace", o.Trace}, {"--prometheus", o.Prometheus}})
 	return errs.Err()
 }
 
 func (o *Options) validateBounds(errs *config.Errors) {
 	errs.Check(o.Seeds >= 1 && o.Seeds <= 60, "--seeds", o.Seeds, "is out of range", "give 1 to 60")
 	errs.Check(o.Min >= 0, "--min", o.Min, "is negative", "give at least 1")
-	errs.Check(o.Max >= 0 && o.Max <= 10_000, "--max", o.Max, "is out of range", "give 1 to 10000")
-	errs.Check(o.Max == 0 || o.Max >= o.Min, "--max", o.Max, fmt.Sprintf("is below --min %d", o.Min), "")
+	errs.Check(o.Max >= 0 && o.Max <= mostPods, "--max", o.Max, "is out of range", fmt.Sprintf("give 1 to %d", mostPods))
+	errs.Check(o.Max <= 0 || o.Max >= o.Min, "--max", o.Max, fmt.Sprintf("is below --min %d", o.Min), "give more, or a smaller --min")
 }
 
 func (o *Options) validateCapacity(errs *config.Errors, missing bool) {
+	errs.Check(o.StartUp == -1 || (o.StartUp >= 0 && o.StartUp <= time.Hour), "--start-up", o.StartUp, "is out of range", "give 0s to 1h")
 	switch {
 	case o.Worker != "" && o.Capacity != 0:
 		errs.Add("--worker", o.Worker, "excludes --capacity", "give one of the two")
@@ -144,8 +151,12 @@ func (o *Options) validateCapacity(errs *config.Errors, missing bool) {
 			errs.Add("--worker", o.Worker, err.Error(), "give one such as http://127.0.0.1:8080")
 		}
 	}
+	if o.Worker == "" {
+		errs.Check(o.Subscription == "", "--subscription", o.Subscription, "has no meaning without --worker", "give --worker or leave it out")
+		errs.Check(o.MeasureFor == DefaultOptions().MeasureFor, "--measure-for", o.MeasureFor, "has no meaning without --worker", "give --worker or leave it out")
+		return
+	}
 	errs.Check(o.MeasureFor >= 2*time.Second && o.MeasureFor <= time.Hour, "--measure-for", o.MeasureFor, "is out of range", "give 2s to 1h")
-	errs.Check(o.StartUp == -1 || (o.StartUp >= 0 && o.StartUp <= time.Hour), "--start-up", o.StartUp, "is out of range", "give 0s to 1h")
 }
 
 func (o *Options) validateTrace(errs *config.Errors, missing bool) {
@@ -172,21 +183,26 @@ func (o *Options) validateTrace(errs *config.Errors, missing bool) {
 }
 
 func (o *Options) validatePrometheus(errs *config.Errors) {
+	if !isURL(o.Prometheus) {
+		checkFile(errs, "--prometheus", o.Prometheus)
+		if o.Prometheus == "" {
+			errs.Check(o.Query == "", "--query", o.Query, "has no meaning without --prometheus", "give --prometheus or leave it out")
+		} else {
+			errs.Check(o.Query == "", "--query", o.Query, "has no meaning with a file", "leave it out")
+		}
+		const problem, cure = "has no meaning without the URL of --prometheus", "give one or leave it out"
+		errs.Check(o.Last == DefaultOptions().Last, "--last", o.Last, problem, cure)
+		errs.Check(o.Until == "", "--until", o.Until, problem, cure)
+		return
+	}
 	errs.Check(o.Last >= time.Minute && o.Last <= 31*24*time.Hour, "--last", o.Last, "is out of range", "give 1m to 744h")
 	if o.Until != "" {
 		_, err := time.Parse(time.RFC3339, o.Until)
 		errs.Check(err == nil, "--until", o.Until, "is not a time", "give one such as 2026-11-27T12:00:00Z")
 	}
-	switch {
-	case o.Prometheus == "":
-		errs.Check(o.Query == "", "--query", o.Query, "has no meaning without --prometheus", "give --prometheus or leave it out")
-	case isURL(o.Prometheus):
-		u, err := url.Parse(o.Prometheus)
-		errs.Check(err == nil && u.Host != "", "--prometheus", o.Prometheus, "is not a URL", "give one such as http://127.0.0.1:9090")
-		errs.Check(o.Query != "", "--query", "", "is required with --prometheus", "give what says the messages a second, such as sum(rate(published_total[1m]))")
-	default:
-		errs.Check(o.Query == "", "--query", o.Query, "has no meaning with a file", "leave it out")
-	}
+	u, err := url.Parse(o.Prometheus)
+	errs.Check(err == nil && u.Host != "", "--prometheus", o.Prometheus, "is not a URL", "give one such as http://127.0.0.1:9090")
+	errs.Check(o.Query != "", "--query", "", "is required with --prometheus", "give what says the messages a second, such as sum(rate(published_total[1m]))")
 }
 
 func isURL(s string) bool { return strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") }
@@ -194,6 +210,7 @@ func isURL(s string) bool { return strings.HasPrefix(s, "http://") || strings.Ha
 // validateRest checks what tune and replay share.
 func (o *Options) validateRest(errs *config.Errors) {
 	errs.Check(o.HPA == "" || o.Name == "", "--hpa", o.HPA, "excludes --name", "give a file or a name, not both")
+	errs.Check(o.Name == "" || dnsName.MatchString(o.Name), "--name", o.Name, "does not name an autoscaler", "give one as kubectl get hpa shows them")
 	if o.Name == "" {
 		for _, f := range [][2]string{{"--namespace", o.Namespace}, {"--context", o.Context}, {"--kubeconfig", o.Kubeconfig}} {
 			errs.Check(f[1] == "", f[0], f[1], "has no meaning without --name", "give the name of the autoscaler or leave it out")
@@ -204,6 +221,45 @@ func (o *Options) validateRest(errs *config.Errors) {
 	errs.Check(o.FullCPU > 0 && o.FullCPU <= 1 && !math.IsNaN(o.FullCPU), "--cpu-at-capacity", o.FullCPU, "is not a share", "give more than 0, at most 1")
 	checkFile(errs, "--trace", o.Trace)
 	checkFile(errs, "--hpa", o.HPA)
+}
+
+// dnsName is what Kubernetes allows as the name of an autoscaler.
+var dnsName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
+
+// validateOutputs finds files that cannot be written, and those that are written over what is read or each other, before anything has
+// begun. The inputs are those of tune or of replay, by flag.
+func (o *Options) validateOutputs(errs *config.Errors, inputs [][2]string) {
+	taken := append(slices.Clone(inputs), [2]string{"--hpa", o.HPA}, [2]string{"--kubeconfig", o.Kubeconfig})
+	for _, out := range [][2]string{{"--report", o.Report}, {"--write-hpa", o.Write}} {
+		flag, file := out[0], out[1]
+		if file == "" {
+			continue
+		}
+		dir, err := os.Stat(filepath.Dir(file))
+		if err != nil || !dir.IsDir() {
+			errs.Add(flag, file, "is in no directory", "make the directory, or give another file")
+			continue
+		}
+		info, err := os.Stat(file)
+		errs.Check(err != nil || !info.IsDir(), flag, file, "is a directory", "give a file")
+		for _, other := range taken {
+			errs.Check(!sameFile(file, other[1]), flag, file, "is the file of "+other[0]+" too", "give another")
+		}
+		taken = append(taken, out)
+	}
+}
+
+// sameFile reports whether two paths lead to one file, also where there is none yet.
+func sameFile(a, b string) bool {
+	if b == "" {
+		return false
+	}
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	if errA == nil && errB == nil {
+		return os.SameFile(infoA, infoB)
+	}
+	return filepath.Clean(a) == filepath.Clean(b)
 }
 
 // checkFile finds a wrong name before anything has begun.

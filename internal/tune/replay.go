@@ -70,6 +70,7 @@ func (o *ReplayOptions) Validate() error {
 	errs.Check(o.Headroom == 0 || (o.Headroom >= 1 && o.Headroom <= 10), "--headroom", o.Headroom, "is out of range", "give 1 to 10")
 	o.validateRest(&errs)
 	o.validateBounds(&errs)
+	o.validateOutputs(&errs, [][2]string{{"FILE", o.File}})
 	return errs.Err()
 }
 
@@ -129,9 +130,9 @@ func (r *Replay) Run(ctx context.Context) error {
 
 // play plays what would have happened with each setting, beside what did.
 func (r *Replay) play(ctx context.Context, answer *Answer, x *incident, was sim.Outcome) error {
-	low, high := r.bounds(answer.Present)
-	if low > high {
-		return fmt.Errorf("the fewest pods, %d, are more than the most, %d; give --min and --max", low, high)
+	low, high, err := r.bounds(answer.Present)
+	if err != nil {
+		return err
 	}
 	f := &flow{
 		laws: answer.Laws, trace: answer.Trace, fullCPU: r.opts.FullCPU, scrape: shippedScrape, seeds: r.opts.Seeds,

@@ -39,6 +39,9 @@ func (a *App) present(ctx context.Context) (*autoscaling.Autoscaler, startUp, er
 		a.status.say("asking the cluster")
 		cluster := autoscaling.Cluster{Kubeconfig: a.opts.Kubeconfig, Context: a.opts.Context, Namespace: a.opts.Namespace, Timeout: requestBound}
 		object, measured, err := cluster.Read(ctx, a.opts.Name)
+		if err != nil {
+			err = fmt.Errorf("--name %q: %w", a.opts.Name, err)
+		}
 		if err == nil && a.opts.StartUp < 0 && measured > 0 {
 			start = startUp{measured, "the median of the pods that there are"}
 		}
@@ -88,23 +91,23 @@ func (a *App) trace(ctx context.Context) (sim.Trace, error) {
 			}
 		}
 	case a.opts.Trace != "":
-		return fromFile("--trace", a.opts.Trace, sim.ReadCSV)
+		return fromFile("--trace", a.opts.Trace, "give a CSV file of seconds and messages a second", sim.ReadCSV)
 	case !isURL(a.opts.Prometheus):
-		return fromFile("--prometheus", a.opts.Prometheus, sim.ReadPrometheus)
+		return fromFile("--prometheus", a.opts.Prometheus, "give the JSON of a range query with one series", sim.ReadPrometheus)
 	}
 	return a.query(ctx)
 }
 
 // fromFile reads a trace; what is wrong with it is the user's.
-func fromFile(flag, name string, read func(string, io.Reader) (sim.Trace, error)) (sim.Trace, error) {
+func fromFile(flag, name, cure string, read func(string, io.Reader) (sim.Trace, error)) (sim.Trace, error) {
 	f, err := os.Open(name) //nolint:gosec // the user names the file
 	if err != nil {
-		return sim.Trace{}, &config.Error{Key: flag, Value: name, Problem: err.Error()}
+		return sim.Trace{}, &config.Error{Key: flag, Value: name, Problem: err.Error(), Cure: cure}
 	}
 	defer func() { _ = f.Close() }()
 	tr, err := read(filepath.Base(name), f)
 	if err != nil {
-		return sim.Trace{}, &config.Error{Key: flag, Value: name, Problem: err.Error()}
+		return sim.Trace{}, &config.Error{Key: flag, Value: name, Problem: err.Error(), Cure: cure}
 	}
 	return tr.WithOnset(), nil
 }
@@ -129,7 +132,7 @@ func (a *App) query(ctx context.Context) (sim.Trace, error) {
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	answer, err := a.client.Do(req)
 	if err != nil {
-		return sim.Trace{}, fmt.Errorf("asking Prometheus: %w", err)
+		return sim.Trace{}, fmt.Errorf("asking Prometheus: %w; see that --prometheus is one that answers", err)
 	}
 	defer func() { _ = answer.Body.Close() }()
 	if kind := answer.Header.Get("Content-Type"); !strings.HasPrefix(kind, "application/json") {
