@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -134,11 +135,31 @@ func TestGoogleCloudIsSetUp(t *testing.T) {
 			t.Errorf("printed\n%s", printed)
 		}
 	})
-	for missing, env := range map[string]string{"PROJECT": "SUBSCRIPTION=offers", "SUBSCRIPTION": "PROJECT=shop"} {
-		t.Run("without "+missing, func(t *testing.T) {
-			asked, printed, err := setUp(t, false, env)
-			if err == nil || len(asked) != 0 || !strings.Contains(printed, missing+": give the ") {
-				t.Errorf("%v, asked %q, printed %s", err, asked, printed)
+	for name, tt := range map[string]struct {
+		env  []string
+		want []string // what the lines say, in order
+	}{
+		"nothing given":    {nil, []string{"PROJECT: is required; give the project ID", "SUBSCRIPTION: is required; give the ID"}},
+		"no project":       {[]string{"SUBSCRIPTION=offers"}, []string{"PROJECT: is required"}},
+		"no subscription":  {[]string{"PROJECT=shop"}, []string{"SUBSCRIPTION: is required"}},
+		"a dry run wished": {[]string{"PROJECT=shop", "SUBSCRIPTION=offers", "DRY_RUN=true"}, []string{`DRY_RUN "true": is neither 1 nor 0`}},
+		"a circle":         {[]string{"PROJECT=shop", "SUBSCRIPTION=offers", "DEAD_LETTERS=offers"}, []string{`DEAD_LETTERS "offers": dead letters would come back for ever`}},
+		"everything wrong": {[]string{"PROJECT=The Shop", "SUBSCRIPTION=projects/shop/subscriptions/offers", "TOPIC=t", "DEAD_LETTERS=d", "WORKER=me", "EXPORTER=YOU", "NAMESPACE=a/b"}, []string{
+			`PROJECT "The Shop": is no project ID`, `SUBSCRIPTION "projects/shop/subscriptions/offers": is no ID`, `TOPIC "t": is no ID`, `DEAD_LETTERS "d": is no ID`,
+			`WORKER "me": is no account ID`, `EXPORTER "YOU": is no account ID`, `NAMESPACE "a/b": is no namespace`,
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked, printed, err := setUp(t, false, tt.env...)
+			exit, _ := errors.AsType[*exec.ExitError](err)
+			lines := strings.Split(strings.TrimSpace(printed), "\n")
+			if exit == nil || exit.ExitCode() != 2 || len(asked) != 0 || len(lines) != len(tt.want) {
+				t.Fatalf("%v, asked %q, printed\n%s", err, asked, printed)
+			}
+			for i, line := range lines {
+				if !strings.HasPrefix(line, "google-cloud.sh: "+tt.want[i]) {
+					t.Errorf("got  %s\nwant %s", line, tt.want[i])
+				}
 			}
 		})
 	}
