@@ -1,6 +1,7 @@
 package consume
 
 import (
+	"errors"
 	"os"
 	"slices"
 
@@ -31,6 +32,9 @@ func (o *Options) Load(given *pflag.FlagSet) error {
 		return nil
 	}
 	file, err := flagfile.Read(o.Config, "flows")
+	if fault, ok := errors.AsType[*config.Error](err); ok && fault.Key == o.Config { // It is the file as a whole, not a line of it.
+		fault.Key, fault.Value = "--config", o.Config
+	}
 	if err != nil {
 		return o.withoutFile(err)
 	}

@@ -3,6 +3,7 @@ package monitoring
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 )
@@ -88,13 +89,18 @@ func checkTiming(what string, t Timing) error {
 	return nil
 }
 
+var regionName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+
 func checkRegions(regions []string) error {
 	if len(regions) > maxRegions {
 		return fmt.Errorf("%d regions are more than %d", len(regions), maxRegions)
 	}
 	for i, region := range regions {
-		if region == "" || slices.Contains(regions[:i], region) {
-			return fmt.Errorf("region %q is empty or listed twice", region)
+		if !regionName.MatchString(region) {
+			return fmt.Errorf("region %q is not small letters, digits and hyphens", region)
+		}
+		if slices.Contains(regions[:i], region) {
+			return fmt.Errorf("region %q is listed twice", region)
 		}
 	}
 	return nil

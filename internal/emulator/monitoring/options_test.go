@@ -34,6 +34,7 @@ func TestOptionsReportEverythingThatIsWrong(t *testing.T) {
 		"points":          {Options{MaxPoints: -1}, []string{"points"}},
 		"region twice":    {Options{Regions: []string{"a", "a"}}, []string{`region "a"`}},
 		"empty region":    {Options{Regions: []string{""}}, []string{`region ""`}},
+		"no region":       {Options{Regions: []string{"a", "eu west"}}, []string{`region "eu west" is not small letters, digits and hyphens`}},
 		"many regions":    {Options{Regions: many}, []string{"65 regions"}},
 		"several":         {Options{SamplePeriod: -1, Speed: -1, Regions: []string{""}}, []string{"sample period", "speed", "region"}},
 	}
