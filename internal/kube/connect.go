@@ -2,7 +2,10 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"syscall"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,6 +43,7 @@ func Connect(kubeconfig string) (kubernetes.Interface, Scales, error) {
 		return nil, nil, fmt.Errorf("finding the cluster: %w", err)
 	}
 	config.QPS, config.Burst = requestsPerSecond, requestBurst
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return plainRefusals{next} })
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, nil, fmt.Errorf("preparing the cluster's client: %w", err)
@@ -51,6 +55,18 @@ func Connect(kubeconfig string) (kubernetes.Interface, Scales, error) {
 		return nil, nil, fmt.Errorf("preparing the client of scales: %w", err)
 	}
 	return client, &scales{mapper: mapper, getter: getter}, nil
+}
+
+// plainRefusals makes a refused connection an error like any other. One that client-go knows as refused is repeated by its reflector
+// without a word to the error handler, after pauses of up to a minute that the end of the context does not cut short.
+type plainRefusals struct{ next http.RoundTripper }
+
+func (p plainRefusals) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := p.next.RoundTrip(request)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		err = errors.New(err.Error())
+	}
+	return response, err
 }
 
 // scales finds the resource of a kind and reads its scale.

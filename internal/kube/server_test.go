@@ -77,3 +77,32 @@ func TestAnswersThatNoAPIServerShouldGive(t *testing.T) {
 		})
 	}
 }
+
+// TestAServerThatIsAway: no connection is ever made. It is told, and holds up no stop.
+func TestAServerThatIsAway(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	client, scales, err := Connect(kubeconfig(t, server.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := NewWatcher(client, scales, Options{Book: ask.NewBook(backlog.Definitions()), Now: time.Now}, prometheus.NewPedanticRegistry(), zap.NewNop())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	for deadline := time.Now().Add(20 * time.Second); w.Ready() == nil || !strings.Contains(w.Ready().Error(), "connection refused"); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("readiness says %v", w.Ready())
+		}
+	}
+	cancel()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("it does not end")
+	}
+}

@@ -87,13 +87,32 @@ func (s *server) control(w http.ResponseWriter, r *http.Request) {
 }
 
 func readOrder(body io.Reader) (o Order, err error) {
+	// What is missing is not zero: it would stop the load, or mend what was to be broken.
+	given := struct {
+		*Order
+		Value *float64 `json:"value"`
+		On    *bool    `json:"on"`
+	}{Order: &o}
 	decoder := json.NewDecoder(body)
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&o); err != nil {
+	if err := decoder.Decode(&given); err != nil {
 		return Order{}, fmt.Errorf("reading the order: %w", err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return Order{}, errors.New("reading the order: more follows after it")
+	}
+	switch o.Do {
+	case ActionRate:
+		if given.Value == nil {
+			return Order{}, fmt.Errorf("value: is required, give 0 to %d messages per second", MaxRate)
+		}
+		o.Value = *given.Value
+	case ActionSlow, ActionCut, ActionGap, ActionRegion:
+		if given.On == nil {
+			return Order{}, errors.New("on: is required, give true or false")
+		}
+		o.On = *given.On
+	case ActionSpike, ActionBulk, ActionPolicy, ActionKill:
 	}
 	return o, o.validate()
 }
