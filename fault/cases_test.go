@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,18 +65,35 @@ func ordered(s *pubsubpb.Subscription) { s.EnableMessageOrdering = true }
 
 func TestFaults(t *testing.T) {
 	which, seed := os.Getenv(scope), seedOf(t)
-	for _, c := range selected(t, which) {
+	list := selected(t, which)
+	var ran atomic.Bool
+	t.Cleanup(func() { // After the parallel ones.
+		if !ran.Load() {
+			t.Errorf("CASE names none of %s", strings.Join(names(list), ", "))
+		}
+	})
+	for _, c := range list {
 		t.Run(c.name, func(t *testing.T) {
+			ran.Store(true)
 			t.Parallel()
 			c.prove(t, c.name, seed, "", which == "all")
 		})
 	}
 	if which == "all" {
 		t.Run("official", func(t *testing.T) {
+			ran.Store(true)
 			t.Parallel()
 			officialCases(t, seed)
 		})
 	}
+}
+
+func names(list []faultCase) []string {
+	var all []string
+	for _, c := range list {
+		all = append(all, c.name)
+	}
+	return all
 }
 
 func selected(t *testing.T, which string) []faultCase {

@@ -64,6 +64,9 @@ func TestBadInputIsOneClearLineEachAndNothingStarts(t *testing.T) {
 		}},
 		{"an empty file name", nil, []string{"--config=", "--streams=x"}, 2, []string{`--streams "x": is not a valid whole number`, "--config: is empty; give the path of a YAML file, or leave it out"}},
 		{"a file that is not there", nil, []string{"--config=no file"}, 2, []string{`--config "no file": cannot be read: no such file or directory; give the path of a YAML file`}},
+		{"flags of redrive", nil, []string{"redrive", sub, "--topic=projects/shop/topics/offers", "--limit=-1", "--log-level=loud", "--log-format=xml"}, 2, []string{
+			`--limit "-1": is negative`, `--log-level "loud": is not a level`, `--log-format "xml": is not a format`,
+		}},
 		{"nothing at all", nil, nil, 2, []string{"--subscription: is required", "--target: is required"}},
 		{"a malformed subscription and a bad number", nil, []string{"--subscription=a/b", "--handler=discard", "--concurrency=0"}, 2, []string{`--subscription "a/b": not a subscription`, `--concurrency "0": is out of range`}},
 		{"an address that is none", nil, []string{sub, "--handler=discard", "--listen=eighty"}, 2, []string{`--listen "eighty": is not an address`}},

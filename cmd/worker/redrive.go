@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"spillway/internal/config"
 	"spillway/internal/logging"
 	"spillway/internal/redrive"
 )
@@ -20,7 +21,12 @@ func newRedrive() *cobra.Command {
 			"more. Each is acked when its copy is confirmed. Ctrl-C ends it early with the same summary.",
 		Example: `  worker redrive --project=shop --subscription=offers-dead --topic=offers --dry-run
   worker redrive --subscription=projects/shop/subscriptions/offers-dead --topic=projects/shop/topics/offers --limit=100`,
-		PreRunE: func(*cobra.Command, []string) error { return opts.Validate() },
+		PreRunE: func(*cobra.Command, []string) error {
+			var errs config.Errors
+			errs.Append(config.List(opts.Validate())...)
+			logs.Validate(&errs)
+			return errs.Err()
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log := logging.New(logs, os.Stderr).Named("redrive")
 			defer func() { _ = log.Sync() }()
