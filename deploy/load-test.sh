@@ -78,7 +78,7 @@ parse() {
       *) fault "$option: is not a command; give run, status, load, watch or clean"; continue ;;
     esac
     case $option in
-      --context) context=$value ;;
+      --context) context=$value; [[ -n $value ]] || fault '--context: is empty; give one of kubectl config get-contexts, or leave it out for the current one' ;;
       -n | --namespace) namespace=$value ;;
       --hpa) hpa=$value ;;
       --url) url=$value ;;
@@ -94,10 +94,11 @@ parse() {
 
 validate() {
   local name
-  for name in namespace hpa image; do
-    # What ends up in YAML and in kubectl's arguments has no room for anything else.
-    case ${!name} in '' | -* | *[!a-zA-Z0-9./:@_-]*) fault "--$name \"${!name}\": is not a name" ;; esac
+  # What ends up in YAML and in kubectl's arguments has no room for anything else.
+  for name in namespace hpa; do
+    case ${!name} in '' | -* | *[!a-z0-9.-]*) fault "--$name \"${!name}\": is not a name; give one as kubectl shows it" ;; esac
   done
+  case $image in '' | -* | *[!a-zA-Z0-9./:@_-]*) fault "--image \"$image\": is not the name of an image" ;; esac
   case $url in
     http://?* | https://?*) case $url in *[\"\\[:space:]]*) fault "--url \"$url\": holds a quote, a backslash or a space; encode it" ;; esac ;;
     *) fault "--url \"$url\": is not an http or https URL; give one such as http://worker/demo" ;;

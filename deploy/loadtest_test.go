@@ -222,10 +222,11 @@ func waitFor(t *testing.T, done func() bool) {
 
 func TestTheLoadTestTellsAllWrongOptionsAtOnce(t *testing.T) {
 	s := newScript(t)
-	code, _, stderr := s.run("foo", "status", "watch", "--nope", "--hpa=", "--url=ftp://x", "--rate=0", "--duration=5x", "--interval=0", "--image=a b", "-n")
+	code, _, stderr := s.run("foo", "status", "watch", "--nope", "--hpa=", "--namespace=a/b", "--context=", "--url=ftp://x", "--rate=0", "--duration=5x", "--interval=0", "--image=a b", "-n")
 	want := []string{
 		"foo: is not a command; give run, status, load, watch or clean", "watch: a second command after status; give one",
-		"--nope: there is no such option; see --help", "-n: needs a value; see --help", `--hpa "": is not a name`, `--image "a b": is not a name`,
+		"--nope: there is no such option; see --help", "--context: is empty; give one of kubectl config get-contexts, or leave it out for the current one",
+		"-n: needs a value; see --help", `--namespace "a/b": is not a name; give one as kubectl shows it`, `--hpa "": is not a name; give one as kubectl shows it`, `--image "a b": is not the name of an image`,
 		`--url "ftp://x": is not an http or https URL; give one such as http://worker/demo`, `--rate "0": is not a number of requests per second`,
 		`--duration "5x": is not a time; give one such as 300, 90s or 5m`, `--interval "0": is not a time; give one such as 300, 90s or 5m`,
 	}

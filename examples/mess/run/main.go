@@ -38,9 +38,14 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := play(ctx, s, os.Stdout); err != nil {
+	err := play(ctx, s, os.Stdout)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil && (errors.Is(err, context.Cause(ctx)) || errors.Is(err, context.Canceled)):
+		os.Exit(130) //nolint:gocritic // The process ends; the signals need no end of their own.
+	default:
 		fmt.Fprintln(os.Stderr, "the example failed:", err)
-		os.Exit(1) //nolint:gocritic // The process ends; the signals need no end of their own.
+		os.Exit(1)
 	}
 }
 

@@ -34,7 +34,16 @@ type process struct {
 // launcher starts the programs and keeps their logs.
 type launcher struct {
 	logs string
+	stay bool // whether the logs are still there when the program has ended
 	env  []string
+}
+
+// where says where the log of a program is to be read.
+func (l launcher) where(log string) string {
+	if l.stay {
+		return "see " + log
+	}
+	return "-keep=FOLDER keeps its log"
 }
 
 // start runs a program and waits until it serves. name is unique.
@@ -55,13 +64,13 @@ func (l launcher) start(ctx context.Context, name, path string, args ...string) 
 	case p.address = <-serving:
 		return p, nil
 	case <-p.ended:
-		return nil, fmt.Errorf("%s ended before it served: %w; see %s", name, p.err, file.Name())
+		return nil, fmt.Errorf("%s ended before it served: %w; %s", name, p.err, l.where(file.Name()))
 	case <-ctx.Done():
 		p.kill()
 		return nil, context.Cause(ctx)
 	case <-limit.C:
 		p.kill()
-		return nil, fmt.Errorf("%s does not serve within %s; see %s", name, startLimit, file.Name())
+		return nil, fmt.Errorf("%s does not serve within %s; %s", name, startLimit, l.where(file.Name()))
 	}
 }
 

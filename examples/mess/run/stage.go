@@ -64,7 +64,7 @@ func (s *stage) start(ctx context.Context) (err error) {
 	if err := s.makeFolder(); err != nil {
 		return err
 	}
-	s.launcher = launcher{logs: s.folder}
+	s.launcher = launcher{logs: s.folder, stay: s.keep != ""}
 	if err := s.serveContentAPI(ctx); err != nil {
 		return err
 	}
