@@ -71,6 +71,7 @@ func TestBadInputIsOneClearLineEachAndNothingStarts(t *testing.T) {
 		{"a malformed subscription and a bad number", nil, []string{"--subscription=a/b", "--handler=discard", "--concurrency=0"}, 2, []string{`--subscription "a/b": not a subscription`, `--concurrency "0": is out of range`}},
 		{"an address that is none", nil, []string{sub, "--handler=discard", "--listen=eighty"}, 2, []string{`--listen "eighty": is not an address`}},
 		{"missing credentials", nil, []string{sub, "--handler=discard", "--listen=127.0.0.1:0"}, 1, []string{"; run `gcloud auth application-default login`"}},
+		{"credentials that are not there", []string{"GOOGLE_APPLICATION_CREDENTIALS=/no/such/file"}, []string{sub, "--handler=discard", "--listen=127.0.0.1:0"}, 2, []string{`GOOGLE_APPLICATION_CREDENTIALS "/no/such/file": is not a credentials file`}},
 		{"an emulator that is not there", []string{noEmulator}, []string{sub, "--handler=discard", "--listen=127.0.0.1:0"}, 1, []string{`PUBSUB_EMULATOR_HOST "127.0.0.1:9": nothing answers there; start an emulator`}},
 		{"an emulator's URL", []string{pull.EmulatorVariable + "=http://127.0.0.1:8085"}, []string{sub, "--handler=discard", "--listen=127.0.0.1:0"}, 2, []string{`PUBSUB_EMULATOR_HOST "http://127.0.0.1:8085": is not an address; give host:port`}},
 		{"a port in use", []string{emulatorThere}, []string{sub, "--handler=discard", "--listen=" + taken.Addr().String()}, 1, []string{"the port is in use; stop the program that holds it or choose another port"}},

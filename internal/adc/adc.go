@@ -13,6 +13,8 @@ import (
 
 	"cloud.google.com/go/auth"
 	"cloud.google.com/go/auth/credentials"
+
+	"spillway/internal/config"
 )
 
 // ErrMissing is matched by Find's error when there is nothing to authenticate with, or what there is was refused.
@@ -28,7 +30,7 @@ const (
 	podLimit = 30 * time.Second
 )
 
-// Find returns the credentials for a scope. In a pod it waits for them for half a minute. When a key is there and only
+// Find returns the credentials for a scope. A file that is named and is none is a config.Error too. In a pod it waits for them for half a minute. When a key is there and only
 // the token server does not answer it returns them all the same: the calls will find out, and may be retried.
 func Find(ctx context.Context, scope string) (*auth.Credentials, error) {
 	inPod := os.Getenv("KUBERNETES_SERVICE_HOST") != ""
@@ -50,7 +52,7 @@ func Find(ctx context.Context, scope string) (*auth.Credentials, error) {
 func prove(ctx context.Context, scope string) (*auth.Credentials, error) {
 	creds, err := credentials.DetectDefault(&credentials.DetectOptions{Scopes: []string{scope}})
 	if err != nil {
-		return nil, missing(fromVariable(err))
+		return nil, undetected(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, tokenLimit)
 	defer cancel()
@@ -60,19 +62,19 @@ func prove(ctx context.Context, scope string) (*auth.Credentials, error) {
 	return creds, nil
 }
 
-// fromVariable blames the file that the environment names, if it names one: the library's error does not.
-func fromVariable(err error) error {
+// undetected blames the file that the environment names, if it names one: the library's error does not. That fault is the user's.
+func undetected(err error) error {
 	file := os.Getenv(variable)
 	if file == "" {
-		return err
+		return missing(err)
 	}
-	return fmt.Errorf("%s %q is not a credentials file: %w", variable, file, err)
+	return fmt.Errorf("%w (%w)", ErrMissing, &config.Error{Key: variable, Value: file, Problem: "is not a credentials file: " + oneLine(err)})
 }
 
-// missing folds the library's error, which may have several lines, into one.
-func missing(err error) error {
-	return fmt.Errorf("%w (%s)", ErrMissing, strings.Join(strings.Fields(err.Error()), " "))
-}
+func missing(err error) error { return fmt.Errorf("%w (%s)", ErrMissing, oneLine(err)) }
+
+// oneLine folds the library's error, which may have several lines.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 // gone tells credentials that do not exist or were refused from a network that is down. Without a key the metadata
 // server is the only source: when it does not answer, there are no credentials.

@@ -12,6 +12,8 @@ import (
 
 	"cloud.google.com/go/auth"
 	"go.uber.org/goleak"
+
+	"spillway/internal/config"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -62,7 +64,10 @@ func TestAKeyFileThatIsNoneIsNamed(t *testing.T) {
 		if !errors.Is(err, ErrMissing) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("got %v, want ErrMissing without the file's words", err)
 		}
-		want := fmt.Sprintf("GOOGLE_APPLICATION_CREDENTIALS %q is not a credentials file: ", file)
+		want := fmt.Sprintf("GOOGLE_APPLICATION_CREDENTIALS %q: is not a credentials file: ", file)
+		if _, ok := errors.AsType[*config.Error](err); !ok {
+			t.Errorf("%v is not the user's fault", err)
+		}
 		if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("got %v, want one line with %s", err, want)
 		}

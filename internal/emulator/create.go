@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"errors"
 	"strings"
 
 	"spillway/internal/backlog"
@@ -47,6 +48,9 @@ func parseCreate(text, project string) (creation, error) {
 		return creation{}, err
 	}
 	c := creation{topic: topic}
+	if list == "" && strings.HasSuffix(text, ":") {
+		return creation{}, errors.New("names no subscription after the colon")
+	}
 	if list == "" {
 		return c, nil
 	}

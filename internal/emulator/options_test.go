@@ -15,13 +15,13 @@ func TestOptionsSayEverythingThatIsWrong(t *testing.T) {
 	if err := opts.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	opts.Listen, opts.Create = "nowhere", []string{"orders:billing", "x", "projects/example.com:shop/topics/orders:projects/back/subscriptions/billing"}
+	opts.Listen, opts.Create = "nowhere", []string{"orders:billing", "x", "audit:", "projects/example.com:shop/topics/orders:projects/back/subscriptions/billing"}
 	opts.Metrics = []string{"num_undelivered_messages", "num_undelivered_messages=soon", "num_undelivered_messages=30s/90s", "x=/1s"}
 	opts.PubsubFaults, opts.MonitoringFaults, opts.Speed = []string{"explode"}, []string{"implode"}, -1
 	opts.MaxResponseMessages, opts.Project = 0, "X y"
 	opts.Create = append(opts.Create, "offers:offers-v1", "offers:offers-v1")
 	err := opts.Validate()
-	for _, want := range []string{"--listen", `--create "x"`, `--metric "num_undelivered_messages": is not`, `num_undelivered_messages=soon`, `unknown metric "x"`, "--fault", "--monitoring-fault", `--monitoring-speed "-1"`, `--create "offers:offers-v1": names projects/demo/subscriptions/offers-v1 again`, "--max-response-messages", `--project "X y"`} {
+	for _, want := range []string{"--listen", `--create "x"`, `--create "audit:": names no subscription after the colon`, `--metric "num_undelivered_messages": is not`, `num_undelivered_messages=soon`, `unknown metric "x"`, "--fault", "--monitoring-fault", `--monitoring-speed "-1"`, `--create "offers:offers-v1": names projects/demo/subscriptions/offers-v1 again`, "--max-response-messages", `--project "X y"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not name %s", err, want)
 		}

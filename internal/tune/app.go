@@ -1,7 +1,9 @@
 package tune
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -53,23 +55,37 @@ func (a *App) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(a.out, answer.Text())
-	if a.opts.Write != "" {
-		if err := os.WriteFile(a.opts.Write, yaml, 0o644); err != nil { //nolint:gosec // a manifest is for everybody
-			return fmt.Errorf("writing the autoscaler: %w", err)
-		}
-		fmt.Fprintf(a.out, "\nThe autoscaler is in %s; apply it with: kubectl apply -f %s\n", a.opts.Write, a.opts.Write)
-	} else {
-		fmt.Fprintf(a.out, "\nThe autoscaler to apply:\n\n%s", yaml)
-	}
-	if a.opts.Report == "" {
+	said := bytes.NewBufferString(answer.Text())
+	failed := a.propose(said, yaml)
+	return errors.Join(failed, a.conclude(said, answer, string(yaml)))
+}
+
+// propose writes the autoscaler to apply into its file, or else among what is said.
+func (a *App) propose(said *bytes.Buffer, yaml []byte) error {
+	if a.opts.Write == "" {
+		fmt.Fprintf(said, "\nThe autoscaler to apply:\n\n%s", yaml)
 		return nil
 	}
-	if err := writeReport(a.opts.Report, answer, string(yaml)); err != nil {
-		return err
+	if err := os.WriteFile(a.opts.Write, yaml, 0o644); err != nil { //nolint:gosec // a manifest is for everybody
+		return fmt.Errorf("writing the autoscaler: %w", err)
 	}
-	fmt.Fprintf(a.out, "\nPlots are in %s\n", a.opts.Report)
+	fmt.Fprintf(said, "\nThe autoscaler is in %s; apply it with: kubectl apply -f %s\n", a.opts.Write, a.opts.Write)
 	return nil
+}
+
+// conclude prints what is said, and writes the report if one is asked for. What cannot be printed is an error: it may be a file that is to
+// be applied.
+func (a *App) conclude(said *bytes.Buffer, answer *Answer, yaml string) error {
+	var failed error
+	if a.opts.Report != "" {
+		if failed = writeReport(a.opts.Report, answer, yaml); failed == nil {
+			fmt.Fprintf(said, "\nPlots are in %s\n", a.opts.Report)
+		}
+	}
+	if _, err := said.WriteTo(a.out); err != nil {
+		failed = errors.Join(failed, fmt.Errorf("printing the answer: %w", err))
+	}
+	return failed
 }
 
 // answer is everything but its form.

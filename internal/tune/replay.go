@@ -1,6 +1,7 @@
 package tune
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -117,15 +118,7 @@ func (r *Replay) Run(ctx context.Context) error {
 		return err
 	}
 	r.status.clear()
-	fmt.Fprint(r.out, answer.Text())
-	if r.opts.Report == "" {
-		return nil
-	}
-	if err := writeReport(r.opts.Report, answer, ""); err != nil {
-		return err
-	}
-	fmt.Fprintf(r.out, "\nPlots are in %s\n", r.opts.Report)
-	return nil
+	return r.conclude(bytes.NewBufferString(answer.Text()), answer, "")
 }
 
 // play plays what would have happened with each setting, beside what did.

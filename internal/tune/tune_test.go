@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -81,6 +82,21 @@ func TestTheAnswer(t *testing.T) {
 	o := given(t)
 	o.HPA = hpa(t, "40k")
 	testenv.Golden(t, "testdata/answer.golden", []byte(run(t, o)))
+}
+
+// full is a disk with no room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestAnAnswerThatCannotBePrintedIsAnError(t *testing.T) {
+	app, err := tune.New(given(t), full{}, &bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Run(t.Context()); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestAnUnstableTargetIsRefused(t *testing.T) {
