@@ -30,8 +30,9 @@ const (
 	// blindFor is longer than the autoscaler's window of 300 s: what it was told before counts no longer, so that its
 	// refusal to decide without a metric is all that holds the pods.
 	blindFor = 7 * time.Minute
-	// silentFor is longer than the exporter repeats a value: 4 minutes in which it is fresh and 5 of --hold.
-	silentFor = 10 * time.Minute
+	// silentFor is as much longer than the exporter repeats a value: 3 minutes until the next sample is due and 5 of --hold.
+	// Of ten minutes the autoscaler would be blind for less than its window.
+	silentFor = 15 * time.Minute
 	awayFor   = 2 * time.Minute
 )
 
@@ -106,23 +107,30 @@ func (f *faults) reached(moment time.Duration) {
 	})
 }
 
-// held holds every point since a moment to at least that many pods by a count, and returns how many points there were and
-// the least of them.
-func (f *faults) held(what string, since time.Duration, pods int32, count func(*report.Point) int32) (looks int, least int32) {
+// held holds points to at least that many pods by a count, and returns the least of them.
+func (f *faults) held(what string, points []report.Point, pods int32, count func(*report.Point) int32) (least int32) {
 	f.t.Helper()
-	points := f.watch.since(worker, since)
 	if len(points) == 0 {
 		f.t.Fatalf("%s: nobody looked", what)
 	}
 	least = count(&points[0])
 	for i := range points {
 		p := &points[i]
-		least = min(least, count(p))
-		if least < pods {
+		if least = min(least, count(p)); least < pods {
 			f.t.Fatalf("%s: at %s the autoscaler wants %d of %d pods, %d of them ready; want %d and more", what, p.At, p.Desired, p.Current, p.Ready, pods)
 		}
 	}
-	return len(points), least
+	return least
+}
+
+// untilTold are the points up to the first one after a moment at which the autoscaler is told something.
+func untilTold(points []report.Point, after time.Duration) []report.Point {
+	for i := range points {
+		if points[i].At >= after && points[i].Metric != nil {
+			return points[:i]
+		}
+	}
+	return points
 }
 
 // wanted are the pods that the autoscaler wants, and had those that are there too, and ready.
@@ -154,12 +162,15 @@ func (f *faults) blinded(what string, b blind) {
 	f.work(slowHandling)
 	f.cannotRead()
 	f.reached(begun + f.wall(b.lasts))
-	looks, least := f.held(what, begun, b.pods, had)
+	f.held(what, f.watch.since(worker, begun), b.pods, had)
 	mended := f.now()
 	mend()
 	f.settled(b.pods - 1)
-	note(f.section, "%s for %s of the story: never fewer than %d pods at %d looks, while the backlog fell below %d unseen; %d pods %s later",
-		what, f.story(mended-begun), least, looks, b.left, b.pods-1, f.story(f.now()-mended))
+	settled := f.now()
+	points := untilTold(f.watch.since(worker, begun), mended)
+	least := f.held(what, points, b.pods, had)
+	note(f.section, "%s for %s of the story: never fewer than %d pods at %d looks until the autoscaler was told something, while the backlog fell below %d unseen; "+
+		"%d pods %s after the fault", what, f.story(mended-begun), least, len(points), b.left, b.pods-1, f.story(settled-mended))
 }
 
 // cannotRead waits until the autoscaler itself says that it cannot read its metric.

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"spillway/e2e/cluster"
 	"spillway/e2e/node"
+	"spillway/e2e/report"
 )
 
 // The Deployments, which their containers, labels and the autoscaler are named after.
@@ -92,7 +94,7 @@ func (f *faults) killTheAPIServer(burst int64, pods int32) {
 	}
 	back := f.now()
 	f.settled(pods)
-	_, least := f.held("the API server away", begun, int32(len(before)), wanted)
+	least := f.held("the API server away", f.watch.since(worker, begun), int32(len(before)), wanted)
 	after := map[types.UID]*corev1.Pod{}
 	for _, pod := range f.podsOf(f.t.Context(), worker) {
 		after[pod.UID] = &pod
@@ -107,7 +109,8 @@ func (f *faults) killTheAPIServer(burst int64, pods int32) {
 }
 
 // loseTheExportersNode loses the node with the exporter and some of the workers: the other node gets what was lost, and
-// the autoscaler keeps its pods until the exporter's successor tells it something. It returns how many messages may be
+// the autoscaler keeps its pods until the exporter's successor tells it something. When the adapter is lost too, its question
+// can hang for a minute, and it does not even say that it cannot read. It returns how many messages may be
 // handled twice.
 func (f *faults) loseTheExportersNode(pods int32) int64 {
 	f.t.Helper()
@@ -123,7 +126,6 @@ func (f *faults) loseTheExportersNode(pods int32) int64 {
 	}
 	begun := f.now()
 	f.nodeCalled(name).Lose()
-	f.cannotRead()
 	f.until(patience, func(ctx context.Context) error {
 		for deployment, want := range map[string]int32{worker: pods, exporter: 1} {
 			if got := f.readyElsewhere(ctx, deployment, name); got != want {
@@ -134,9 +136,13 @@ func (f *faults) loseTheExportersNode(pods int32) int64 {
 	})
 	replaced := f.now()
 	f.settled(pods)
-	looks, least := f.held("a node lost", begun, pods, wanted)
+	points := f.watch.since(worker, begun)
+	least := f.held("a node lost", points, pods, wanted)
+	if !slices.ContainsFunc(points, func(p report.Point) bool { return p.Metric == nil }) {
+		f.t.Fatal("the autoscaler was told something all the time, although the exporter was lost")
+	}
 	note(f.section, "a node lost with the exporter and %d of %d workers: replaced on the other node after %s of the story, and the autoscaler told something after %s; "+
-		"it never wanted fewer than %d pods at %d looks", killed, pods, f.story(replaced-begun), f.story(f.now()-begun), least, looks)
+		"it never wanted fewer than %d pods at %d looks", killed, pods, f.story(replaced-begun), f.story(f.now()-begun), least, len(points))
 	return killedBound(killed)
 }
 
