@@ -228,9 +228,9 @@ e2e: e2e-build ## Show on a real control plane what docs/kubernetes.md says (15 
 	cd e2e && $(GO) test -count=1 -v -timeout=90m -skip='AtItsOwnPace$$' ./scenarios
 
 .PHONY: e2e-fast
-e2e-fast: e2e-build ## Show the scenarios backlog, stackdriver and http-rate (4 minutes).
+e2e-fast: e2e-build ## Show the scenarios backlog, stackdriver, http-rate and the spike through both policies (9 minutes).
 	rm -rf build/e2e
-	cd e2e && $(GO) test -count=1 -short -v -timeout=30m -run='^Test(Backlog|Stackdriver|HTTPRate)$$' ./scenarios
+	cd e2e && $(GO) test -count=1 -short -v -timeout=30m -run='^Test(Backlog|Stackdriver|HTTPRate|SpikeThroughBacklog|SpikeThroughDesiredReplicas)$$' ./scenarios
 
 .PHONY: e2e-manifests
 e2e-manifests: e2e-build ## Have a real API server check every overlay, and follow docs/kubernetes.md to a worker that scales (2 minutes).

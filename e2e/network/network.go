@@ -11,6 +11,7 @@ package network
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"strconv"
@@ -46,7 +47,9 @@ type Network struct {
 
 // New makes the bridge.
 func New() (*Network, error) {
-	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: bridgeName}}
+	// With an address of its own, because it would else take the lowest of its ports' and change it as they come and go.
+	hardware := append(net.HardwareAddr{0x02, 0}, Gateway().AsSlice()...) // 02: given locally, to one interface.
+	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: bridgeName, HardwareAddr: hardware}}
 	if err := netlink.LinkAdd(bridge); err != nil {
 		return nil, fmt.Errorf("making the bridge %s: %w (one cluster at a time fits into a sandbox)", bridgeName, err)
 	}

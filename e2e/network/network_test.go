@@ -110,3 +110,35 @@ func TestPodsReachTheSandboxEachOtherAndServices(t *testing.T) {
 		t.Errorf("a Service that is gone answers %q", got)
 	}
 }
+
+// TestTheBridgeKeepsItsAddress: a bridge takes the lowest address of its ports unless it was given one, and those who know the one before talk to
+// nobody until they ask again, for seconds in which a cluster looks dead.
+func TestTheBridgeKeepsItsAddress(t *testing.T) {
+	n, err := network.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	hardware := func() string {
+		link, err := net.InterfaceByName("pods0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return link.HardwareAddr.String()
+	}
+	before := hardware()
+	for host := 2; host < 34; host++ {
+		port, err := n.Plug(network.Pod(1, host))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = port.Close() }()
+		if now := hardware(); now != before {
+			t.Fatalf("with %d ports it is %s, before it was %s", host-1, now, before)
+		}
+	}
+}
