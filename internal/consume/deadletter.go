@@ -81,6 +81,18 @@ func (t *topicLetters) check(ctx context.Context) error {
 	return nil
 }
 
+// comeBack reports whether the subscription itself gets the letters, as far as these credentials may see that.
+func (t *topicLetters) comeBack(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	for name, err := range t.client.ListTopicSubscriptions(ctx, &pubsubpb.ListTopicSubscriptionsRequest{Topic: t.topic.String()}).All() {
+		if err != nil || name == t.subscription.String() {
+			return err == nil
+		}
+	}
+	return false
+}
+
 // letterAttributes are the message's own attributes and, as far as the service's limit leaves room, the letter's: a
 // message that may not be published would come back for ever.
 func letterAttributes(m *backlog.Message, subscription backlog.Subscription, worker, reason string) map[string]string {

@@ -148,6 +148,13 @@ func TestADeadLetterIsPublished(t *testing.T) {
 	if err := l.check(t.Context()); err != nil {
 		t.Errorf("the topic is well, but: %v", err)
 	}
+	if l.comeBack(t.Context()) {
+		t.Error("letters of offers are said to come back, which has another topic")
+	}
+	l.subscription.ID = "letters"
+	if !l.comeBack(t.Context()) {
+		t.Error("nobody tells that letters come back to whom they came from")
+	}
 	l.topic.ID = "gone"
 	if err := l.check(t.Context()); err == nil || err.Error() != "projects/shop/topics/gone does not exist: create it, or correct dead-letter-topic" {
 		t.Errorf("a topic that does not exist: %v", err)
@@ -191,7 +198,11 @@ func TestOnlyWhatIsKnownToKeepDeadLettersBackIsAFault(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err := lettersAt(t, tt.server).check(t.Context())
+			l := lettersAt(t, tt.server)
+			if l.comeBack(t.Context()) {
+				t.Error("letters are said to come back, which nobody can know")
+			}
+			err := l.check(t.Context())
 			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}

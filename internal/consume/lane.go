@@ -88,13 +88,18 @@ func (l *lane) newFlow(a *App) *flow {
 	return f
 }
 
-// checkLetters warns where dead letters cannot be published: otherwise the first one would tell, perhaps after weeks.
+// checkLetters warns where dead letters cannot be published, or come back: otherwise the first one would tell, perhaps after weeks.
 func (l *lane) checkLetters(ctx context.Context) {
 	if l.letters == nil {
 		return
 	}
 	if err := l.letters.check(ctx); err != nil {
 		l.flow.log.Warn("dead letters cannot be published: what is to become one will be nacked", zap.Error(err))
+		return
+	}
+	if l.letters.comeBack(ctx) {
+		l.flow.log.Warn("dead letters come back for ever: their topic is the one that the flow subscribes to; give dead-letter-topic another",
+			zap.Stringer("topic", l.letters.topic))
 	}
 }
 
