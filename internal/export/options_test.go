@@ -53,6 +53,8 @@ func TestValidateNamesEveryFaultAtOnce(t *testing.T) {
 		{name: "a backlog from nowhere", args: []string{one, "--backlog-metric=local"}, want: []string{`--backlog-metric "local": is neither global nor regional`}},
 		{name: "a bad pattern", args: []string{"--discover=shop", "--include=[a"}, want: []string{`--include "[a": is not a pattern`}},
 		{name: "patterns without a project", args: []string{one, "--exclude=a*"}, want: []string{`--exclude "a*": chooses among nothing; give --discover`}},
+		{name: "a project that is none", args: []string{"--subscription=offers", "--worker=offers=10.0.0.7:8080", "--project=The Shop"}, want: []string{`--project "The Shop": is not a project's ID; give the ID, such as shop-production, here or in GOOGLE_CLOUD_PROJECT`}},
+		{name: "a number for short IDs", args: []string{one, "--project=123"}, want: []string{`--project "123": is not a project's ID`}},
 		{name: "a project's number", args: []string{"--discover=123"}, want: []string{`--discover "123": is not a project's ID`}},
 		{name: "TLS from nowhere", args: []string{one, "--web.config.file=/no/such/file"}, want: []string{`--web.config.file "/no/such/file": cannot be read`}},
 		{name: "no subscription", want: []string{`--subscription: is required; give projects/P/subscriptions/S at least once, or --discover PROJECT`}},

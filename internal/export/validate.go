@@ -25,6 +25,12 @@ const (
 // Validate returns every fault at once.
 func (o *Options) Validate() error {
 	var errs config.Errors
+	if o.Project != "" && !isProject(o.Project) {
+		errs.Add("--project", o.Project, "is not a project's ID", "give the ID, such as shop-production, here or in GOOGLE_CLOUD_PROJECT")
+		rest := *o
+		rest.Project = "any" // The short IDs are not to blame.
+		o = &rest
+	}
 	o.parseSubscriptions(&errs)
 	o.parseMetrics(&errs)
 	o.checkDiscovery(&errs)
@@ -84,8 +90,7 @@ func (o *Options) checkWebConfig(errs *config.Errors) {
 
 func (o *Options) checkDiscovery(errs *config.Errors) {
 	for _, project := range o.Discover {
-		_, err := backlog.ParseSubscription("any", project)
-		errs.Check(err == nil && !numeric(project), "--discover", project, "is not a project's ID", "give the ID, such as shop-production")
+		errs.Check(isProject(project), "--discover", project, "is not a project's ID", "give the ID, such as shop-production")
 	}
 	o.checkPatterns(errs, "--include", o.Include)
 	o.checkPatterns(errs, "--exclude", o.Exclude)
@@ -151,6 +156,12 @@ func (o *Options) project() string {
 		return ""
 	}
 	return projects[0]
+}
+
+// isProject reports whether a project has the form of an ID. A number names one too, but not in Cloud Monitoring's labels.
+func isProject(project string) bool {
+	_, err := backlog.ParseSubscription("any", project)
+	return err == nil && !numeric(project)
 }
 
 func numeric(project string) bool { return strings.Trim(project, "0123456789") == "" }
