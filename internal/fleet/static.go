@@ -186,7 +186,7 @@ func (g *group) parse(project string) ([]Target, error) {
 	var all []Target
 	for _, address := range g.Targets {
 		if _, _, err := net.SplitHostPort(address); err != nil {
-			return nil, fmt.Errorf("the target %q is not host:port", address)
+			return nil, fmt.Errorf("the target %q is not host:port", config.RedactURL(address))
 		}
 		t, err := static(scheme+"://"+address+path, subs)
 		if err != nil {

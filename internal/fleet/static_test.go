@@ -74,6 +74,7 @@ func TestAFileOfWorkers(t *testing.T) {
 		{"an unknown key", "- target: ['a:1']\n", nil, "field target not found"},
 		{"no subscription", "- targets: ['a:1']\n  labels: {subscripton: offers}\n", nil, `group 1: the label subscription is missing ("subscripton" is there)`},
 		{"no name", "- targets: ['a:1']\n  labels: {subscription: 'a b'}\n", nil, "group 1: "},
+		{"a secret is not shown", "- targets: ['u:secret@b:1']\n  labels: {subscription: offers}\n", nil, `group 1: the target "a URL that does not parse" is not host:port`},
 		{"no port", "- targets: [a]\n  labels: {subscription: offers}\n", nil, `group 1: the target "a" is not host:port`},
 		{"two faults", "- targets: [a]\n  labels: {subscription: offers}\n- targets: ['b:1']\n", nil, "; group 2: "},
 		{"too much", strings.Repeat("#", 2<<20), nil, "larger than 1 MiB"},
