@@ -223,7 +223,7 @@ e2e-test: ## Test what the scenarios stand on: overlays, ledger, app, report.
 	cd e2e && $(GO) test $(RACE) ./app ./ledger ./overlays ./report
 
 .PHONY: e2e
-e2e: e2e-build ## Show on a real control plane what docs/kubernetes.md says (15 minutes); tables, plots and points are in build/e2e.
+e2e: e2e-build ## Show on a real control plane what docs/kubernetes.md says (over 20 minutes); tables, plots and points are in build/e2e.
 	rm -rf build/e2e
 	cd e2e && $(GO) test -count=1 -v -timeout=90m -skip='AtItsOwnPace$$' ./scenarios
 
