@@ -44,7 +44,8 @@ help: ## List the targets.
 
 .PHONY: build
 build: ## Build bin/worker, bin/backlog-exporter and bin/spillway.
-	$(GO) build -o $(BIN)/ ./cmd/...
+	@echo '$(GO) build -o $(BIN)/ ./cmd/...'
+	@tools/patiently 'go build: compiling' $(GO) build -o $(BIN)/ ./cmd/...
 
 .PHONY: demo
 demo: build ## Show a burst being scaled away, with real processes (DEMO_FLAGS=--fast: in a minute).
@@ -55,14 +56,14 @@ EXAMPLE_FLAGS ?=
 
 .PHONY: example
 example: build ## Run MESS: 100,000 updates through three flows while workers and the app are killed (EXAMPLE_FLAGS).
-	cd examples/mess && $(GO) build -o ../../$(BIN)/example/ ./app ./run
+	cd examples/mess && ../../tools/patiently 'go build: compiling' $(GO) build -o ../../$(BIN)/example/ ./app ./run
 	$(BIN)/example/run -programs=$(BIN) -app=$(BIN)/example/app $(EXAMPLE_FLAGS)
 
 ##### Check
 
 .PHONY: test
 test: ## Run the programs' tests, with -race where there is a C compiler.
-	$(GO) test -json $(RACE) ./... | $(GO) run ./internal/testenv/summary
+	tools/patiently 'go test: compiling and testing' $(GO) test -json $(RACE) ./... | $(GO) run ./internal/testenv/summary
 
 .PHONY: check
 check: verify-mod verify-fmt lint vet test verify-goldens verify-metrics verify-rules interop check-ship bench-once ## Run every check but those of conformance, fault, browser, example and e2e-*, which CI runs too.
@@ -212,6 +213,8 @@ soak: ## Faults at random for HOURS (default 1); memory, goroutines and descript
 
 .PHONY: e2e-build
 e2e-build: ## Build what the end-to-end tests run: Kubernetes and the adapters once (up to 10 minutes), kept in the cache directory.
+	@unshare $$([[ $$(id -u) == 0 ]] || echo --user --map-root-user) --net --mount --pid --fork true 2>/dev/null || \
+		echo 'this system refuses private namespaces: the tests will be skipped (their last lines say the cure), and Ctrl-C spares the build' >&2
 	cd e2e && $(GO) run ./build
 
 .PHONY: e2e-cluster
@@ -255,8 +258,12 @@ $(PROMTOOL):
 
 ##### Ship
 
+.PHONY: ship-modules
+ship-modules:
+	@$(GO) -C tools/ship list -deps . >/dev/null || { echo 'the modules of tools/ship are not in the module cache and cannot be downloaded; run this once with a network' >&2; exit 1; }
+
 .PHONY: images
-images: ## Write the images of all programs, amd64 and arm64, into bin/images, without Docker (VERSION, REGISTRY).
+images: ship-modules ## Write the images of all programs, amd64 and arm64, into bin/images, without Docker (VERSION, REGISTRY).
 	$(SHIP) images --root='$(CURDIR)' --out='$(CURDIR)/$(BIN)/images' --version='$(VERSION)' --registry='$(REGISTRY)'
 
 .PHONY: need-registry
@@ -270,7 +277,7 @@ push: need-registry images ## Push the images to REGISTRY, with the credentials 
 DIST ?= dist
 
 .PHONY: release
-release: ## Write a release into dist: programs, images, SBOMs, manifests, notes, checksums (VERSION=v1.2.3, REGISTRY, DIST).
+release: ship-modules ## Write a release into dist: programs, images, SBOMs, manifests, notes, checksums (VERSION=v1.2.3, REGISTRY, DIST).
 	$(SHIP) release --root='$(CURDIR)' --out='$(abspath $(DIST))' --version='$(VERSION)' --registry='$(REGISTRY)'
 
 # Another folder and an empty cache: what is left in common is the commit, the version and the Go release.
