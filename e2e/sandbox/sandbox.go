@@ -100,8 +100,11 @@ func settle() error {
 
 // refused says that this machine cannot do it.
 func refused(to io.Writer, err error) int {
-	reason := fmt.Sprintf("this system refuses private namespaces (%v); run as root, or allow user namespaces: "+
-		"sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0", err)
+	cure := "run as root, or allow user namespaces: sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"
+	if os.Getuid() == 0 {
+		cure = "root in a container needs one that is privileged"
+	}
+	reason := fmt.Sprintf("this system refuses private namespaces (%v); %s", err, cure)
 	if os.Getenv(testenv.RequireVariable) == "1" {
 		return fail(to, fmt.Errorf("%s=1 forbids to skip: %s", testenv.RequireVariable, reason))
 	}

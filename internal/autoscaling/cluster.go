@@ -43,6 +43,9 @@ func (c Cluster) Read(ctx context.Context, name string) (*Autoscaler, time.Durat
 	rules.ExplicitPath = c.Kubeconfig
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: c.Context})
 	settings, err := loader.ClientConfig()
+	if clientcmd.IsEmptyConfig(err) { // Its own words send people to a variable instead of a kubeconfig.
+		return nil, 0, errors.New("no kubeconfig (KUBECONFIG, ~/.kube/config) names a cluster; name one by --kubeconfig and --context, or give the autoscaler by --hpa, a file")
+	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("finding the cluster: %w; name one by --kubeconfig and --context", err)
 	}

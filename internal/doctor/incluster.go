@@ -31,7 +31,7 @@ func (a *App) examineAutoscaler(ctx context.Context, name string) Report {
 	c := &chain{}
 	questions := append(a.dialing(), question{"the autoscaler", func(ctx context.Context) { a.findAutoscaler(ctx, c, name) }})
 	a.together(ctx, questions)
-	target := "hpa " + strings.Trim(c.scaler.namespace+"/"+c.scaler.name, "/")
+	target := strings.TrimSpace("hpa " + strings.Trim(c.scaler.namespace+"/"+c.scaler.name, "/"))
 	links := []Finding{judgeCredentials(a.google), a.judgeCluster()}
 	if a.kubeErr != nil {
 		return newReport(target, links)
@@ -88,7 +88,7 @@ func (a *App) concerned(s *cluster.Autoscaler) bool {
 // judgeCluster judges whether there is a cluster to ask.
 func (a *App) judgeCluster() Finding {
 	if a.kubeErr != nil {
-		return failed(linkCluster, "", words(a.kubeErr), "name a cluster by --kubeconfig and --context, or give a subscription to look at alone")
+		return failed(linkCluster, "", words(a.kubeErr), "name a cluster by --kubeconfig and --context; what needs none is looked at by: spillway doctor projects/P/subscriptions/S")
 	}
 	return fine(linkCluster, "", "namespace "+a.opts.Namespace+" at "+a.host)
 }

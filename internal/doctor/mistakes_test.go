@@ -195,6 +195,10 @@ func TestWithoutACluster(t *testing.T) {
 	if f := r.Links[len(r.Links)-1]; f.Link != linkCluster || f.Verdict != Failed || r.Verdict != Failed || r.Target != "hpa shop/offers" {
 		t.Errorf("an autoscaler: %+v", f)
 	}
+	r = w.examine(func(o *Options) { o.Target, o.Namespace, o.Kubeconfig = "", "", "/nonexistent/kubeconfig" })
+	if r.Target != "hpa" {
+		t.Errorf("an autoscaler that nobody named is called %q", r.Target)
+	}
 	r = w.examine(func(o *Options) { o.Target, o.Kubeconfig = "offers", "" })
 	var links []string
 	for _, f := range r.Links {

@@ -23,11 +23,10 @@ func (c creation) String() string {
 		}
 		names = append(names, name)
 	}
-	text := c.topic.ID
-	if len(names) > 0 {
-		text += ":" + strings.Join(names, ",")
+	if len(names) == 0 {
+		return "topic " + c.topic.ID + ", which has no subscription, in project " + c.topic.Project
 	}
-	return text + " in project " + c.topic.Project
+	return c.topic.ID + ":" + strings.Join(names, ",") + " in project " + c.topic.Project
 }
 
 // Created says for each of Create what it makes and in which project: "orders:billing in project demo".

@@ -80,8 +80,8 @@ func TestCreatedNamesTheProjectThatItIsIn(t *testing.T) {
 		"projects/example.com:shop/topics/orders",
 	}
 	want := []string{
-		"orders in project demo", "orders:billing,audit in project demo", "orders:billing in project shop",
-		"orders:projects/back/subscriptions/billing in project demo", "orders in project example.com:shop",
+		"topic orders, which has no subscription, in project demo", "orders:billing,audit in project demo", "orders:billing in project shop",
+		"orders:projects/back/subscriptions/billing in project demo", "topic orders, which has no subscription, in project example.com:shop",
 	}
 	if diff := cmp.Diff(want, opts.Created()); diff != "" {
 		t.Error(diff)

@@ -73,7 +73,7 @@ func (j *journal) absent(m backlog.Metric, project, id string, named int) {
 	}
 	sub := backlog.Subscription{Project: project, ID: id}
 	j.log.Warn("no recent sample", zap.String("metric", string(m)), zap.String("subscription", sub.String()),
-		zap.String("cure", "check the name; a new subscription has samples after some minutes, and Monitoring may have a gap"))
+		zap.String("cure", "check the name and the project; a new subscription has samples after some minutes, and Monitoring may have a gap"))
 }
 
 // listed logs once that the list of subscriptions cannot be read, and once that it can again.

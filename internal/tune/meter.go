@@ -60,7 +60,7 @@ func (m *Meter) Scrape(ctx context.Context) error {
 	}
 	answer, err := m.Client.Do(req)
 	if err != nil {
-		return fmt.Errorf("scraping the worker: %w", err)
+		return fmt.Errorf("scraping the worker: %w; --worker is the URL of a worker that runs and has work, and --capacity needs none", err)
 	}
 	defer func() { _ = answer.Body.Close() }()
 	if answer.StatusCode != http.StatusOK {

@@ -306,3 +306,14 @@ func TestAnEndlessPageEnds(t *testing.T) {
 		t.Errorf("%v, closed %v", err, e.closed)
 	}
 }
+
+func TestWithoutAKubeconfigItIsSaidWhereOneWasLookedFor(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(empty, []byte(`{"apiVersion":"v1","kind":"Config"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Connect(Options{Kubeconfig: empty})
+	if err == nil || !strings.Contains(err.Error(), "no kubeconfig") || strings.Contains(err.Error(), "KUBERNETES_MASTER") {
+		t.Errorf("an empty kubeconfig: %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -55,6 +56,9 @@ func Connect(o Options) (*Client, error) {
 		return nil, fmt.Errorf("the kubeconfig has no context %q", o.Context)
 	}
 	settings, err := loader.ClientConfig()
+	if clientcmd.IsEmptyConfig(err) { // Its own words send people to a variable instead of a kubeconfig.
+		return nil, errors.New("no kubeconfig (KUBECONFIG, ~/.kube/config) names a cluster, and this is not a pod")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("finding the cluster: %w", err)
 	}
