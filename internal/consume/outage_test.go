@@ -310,9 +310,8 @@ func TestMessagesComeNoFasterThanTheRate(t *testing.T) {
 	if n := series(t, addr, `pubsub_worker_held_messages{reason="rate",subscription="offers"}`); n == 0 {
 		t.Error("nobody waits for his turn")
 	}
-	<-time.After(2 * time.Second)
-	rate := float64(target.handled()-before) / time.Since(began).Seconds()
-	if rate > 60 || rate < 25 {
+	eventually(t, "a hundred more", func() bool { return target.handled() >= before+100 }) // A busy machine may be slower.
+	if rate := float64(target.handled()-before) / time.Since(began).Seconds(); rate > 60 {
 		t.Errorf("%.0f messages a second of 50", rate)
 	}
 }
