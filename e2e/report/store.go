@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,7 +24,7 @@ func Save(folder string, s *Section) error {
 	if err != nil {
 		return fmt.Errorf("saving the report: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, s.Name+".json"), content, 0o600); err != nil {
+	if err := write(filepath.Join(folder, s.Name+".json"), content); err != nil {
 		return fmt.Errorf("saving the report: %w", err)
 	}
 	sections, err := load(folder)
@@ -34,10 +35,23 @@ func Save(folder string, s *Section) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, PageName), []byte(page), 0o600); err != nil {
+	if err := write(filepath.Join(folder, PageName), []byte(page)); err != nil {
 		return fmt.Errorf("saving the report: %w", err)
 	}
 	return nil
+}
+
+// write replaces a file whole, because scenarios that run side by side read each other's sections.
+func write(name string, content []byte) error {
+	part, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = part.Write(content)
+	if err := errors.Join(err, part.Close()); err != nil {
+		return err
+	}
+	return os.Rename(part.Name(), name)
 }
 
 // load reads the sections of a folder in their order.
