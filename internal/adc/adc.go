@@ -15,6 +15,7 @@ import (
 	"cloud.google.com/go/auth/credentials"
 
 	"spillway/internal/config"
+	"spillway/internal/lifecycle"
 )
 
 // ErrMissing is matched by Find's error when there is nothing to authenticate with, or what there is was refused.
@@ -39,11 +40,7 @@ func Find(ctx context.Context, scope string) (*auth.Credentials, error) {
 		if err == nil || !inPod || time.Since(begin) > podLimit {
 			return creds, err
 		}
-		timer := time.NewTimer(time.Second)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !lifecycle.Sleep(ctx, time.Second) {
 			return nil, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"spillway/internal/backlog"
+	"spillway/internal/lifecycle"
 )
 
 // Discard acks every message at once.
@@ -32,12 +33,7 @@ type Work struct {
 func (w Work) Handle(ctx context.Context, m *backlog.Message) Verdict {
 	compute(ctx, w.CPU, m.Data)
 	if w.Duration > 0 {
-		timer := time.NewTimer(w.Duration)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
+		lifecycle.Sleep(ctx, w.Duration)
 	}
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"time"
+
+	"spillway/internal/lifecycle"
 )
 
 // maxPush bounds a push request: the largest message in base64, and its envelope.
@@ -32,13 +34,9 @@ func target(ledger *Ledger, b *bench) http.Handler {
 		}
 		worker := r.PathValue("worker")
 		ledger.Began(p.Message.ID)
-		timer := time.NewTimer(b.begin(worker))
-		defer timer.Stop()
-		select {
-		case <-r.Context().Done():
+		if !lifecycle.Sleep(r.Context(), b.begin(worker)) {
 			b.end(worker, false)
 			return
-		case <-timer.C:
 		}
 		ledger.Handled(Delivery{ID: p.Message.ID, Published: p.Message.Published}, time.Now())
 		b.end(worker, true)

@@ -12,6 +12,7 @@ import (
 	"spillway/internal/emulator/broker"
 	"spillway/internal/emulator/fault"
 	"spillway/internal/emulator/wire"
+	"spillway/internal/lifecycle"
 )
 
 const (
@@ -62,11 +63,11 @@ func resourceOf(req any) string {
 // faultsBefore lets those faults happen that come before a call is executed.
 func faultsBefore(ctx context.Context, faults *fault.Set, method, resource string) error {
 	if f, hit := faults.Hit(fault.Slow, method, resource); hit {
-		pause(ctx, f.Delay)
+		lifecycle.Sleep(ctx, f.Delay)
 	}
 	if f, hit := faults.Hit(fault.Hang, method, resource); hit {
 		for ctx.Err() == nil && faults.InForce(f) {
-			pause(ctx, lookPeriod)
+			lifecycle.Sleep(ctx, lookPeriod)
 		}
 	}
 	if err := ctx.Err(); err != nil {

@@ -9,6 +9,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"spillway/internal/lifecycle"
 )
 
 // sniffTimeout bounds how long a connection may stay silent before its protocol is known.
@@ -47,20 +49,11 @@ func (f *fork) serve(ctx context.Context) error {
 			return fmt.Errorf("accepting connections: %w", err)
 		}
 		if err != nil { // the peer is gone again, or descriptors are short: the next one may work
-			pause(ctx, 10*time.Millisecond)
+			lifecycle.Sleep(ctx, 10*time.Millisecond)
 			continue
 		}
 		f.track(conn, true)
 		f.group.Go(func() { f.route(conn) })
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }
 

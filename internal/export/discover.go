@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"spillway/internal/backlog"
+	"spillway/internal/lifecycle"
 )
 
 // discovery watches all subscriptions of one project, as far as the patterns let them.
@@ -29,12 +30,7 @@ func (d *discovery) run(ctx context.Context) error {
 		if ctx.Err() == nil {
 			last = d.found(ids, err, last)
 		}
-		timer := time.NewTimer(d.every)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
+		lifecycle.Sleep(ctx, d.every)
 	}
 	return nil
 }

@@ -14,6 +14,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"spillway/internal/lifecycle"
 )
 
 const (
@@ -138,12 +140,8 @@ func (k *Keeper) Run(ctx context.Context) error {
 			k.log.Info("the serving certificate can be kept again")
 			last = ""
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !lifecycle.Sleep(ctx, wait) {
 			return nil
-		case <-timer.C:
 		}
 	}
 }

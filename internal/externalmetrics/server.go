@@ -18,6 +18,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/custom-metrics-apiserver/pkg/cmd"
 	"sigs.k8s.io/custom-metrics-apiserver/pkg/cmd/options"
+
+	"spillway/internal/lifecycle"
 )
 
 const (
@@ -108,12 +110,8 @@ func (s *Server) prepare(ctx context.Context) (*prepared, error) {
 		}
 		s.became(err)
 		s.log.Warn("the external metrics API cannot start yet", zap.Error(err), zap.Duration("retry_in", wait))
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !lifecycle.Sleep(ctx, wait) {
 			return nil, ctx.Err()
-		case <-timer.C:
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"spillway/internal/backlog"
 	"spillway/internal/config"
+	"spillway/internal/lifecycle"
 )
 
 const (
@@ -107,7 +108,7 @@ func (f *Fleet) Round(ctx context.Context, targets []Target) []Scrape {
 	var calls errgroup.Group
 	calls.SetLimit(atOnce)
 	for _, w := range slices.SortedFunc(slices.Values(all), func(a, b *worker) int { return cmp.Compare(a.offset, b.offset) }) {
-		if !until(ctx, began.Add(w.offset)) {
+		if !lifecycle.Sleep(ctx, time.Until(began.Add(w.offset))) {
 			w.Err = &failure{failedRound, ctx.Err()}
 			continue
 		}
@@ -127,22 +128,6 @@ func (f *Fleet) Round(ctx context.Context, targets []Target) []Scrape {
 		scrapes[i] = w.Scrape
 	}
 	return scrapes
-}
-
-// until waits for an instant, and returns false when ctx ends before.
-func until(ctx context.Context, at time.Time) bool {
-	wait := time.Until(at)
-	if wait <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // meet finds what is known of the targets, and forgets everybody else. A target that is named twice is scraped once.

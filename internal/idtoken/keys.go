@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"spillway/internal/lifecycle"
 )
 
 // GoogleKeys is where Google publishes the keys that it signs tokens with.
@@ -55,12 +57,8 @@ func (k *Keys) Run(ctx context.Context) error {
 		}
 		k.read(ctx)
 		<-k.reading
-		timer := time.NewTimer(k.wait())
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !lifecycle.Sleep(ctx, k.wait()) {
 			return nil
-		case <-timer.C:
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"spillway/internal/ask"
+	"spillway/internal/lifecycle"
 )
 
 const (
@@ -132,7 +133,7 @@ func (t *teller) write(ctx context.Context, event *corev1.Event) error {
 			return fmt.Errorf("writing an event: %w", err)
 		}
 		t.metrics.failures.WithLabelValues(requestEvent).Inc()
-		if !wait(ctx, tellRetry) {
+		if !lifecycle.Sleep(ctx, tellRetry) {
 			return ctx.Err()
 		}
 	}

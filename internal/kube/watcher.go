@@ -19,6 +19,7 @@ import (
 
 	"spillway/internal/ask"
 	"spillway/internal/backlog"
+	"spillway/internal/lifecycle"
 )
 
 // The resources that are watched, as metrics call them.
@@ -212,7 +213,7 @@ func (w *Watcher) loop(ctx context.Context) {
 			return
 		case <-judge.C:
 		case <-w.changed:
-			if !wait(ctx, settle) {
+			if !lifecycle.Sleep(ctx, settle) {
 				return
 			}
 		}
@@ -245,16 +246,4 @@ func wantsOf(all []*autoscaler) []backlog.Want {
 
 func equalWants(a, b backlog.Want) bool {
 	return a.Subscription == b.Subscription && a.By == b.By && slices.Equal(a.Metrics, b.Metrics)
-}
-
-// wait returns false when ctx ends first.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -8,6 +8,8 @@ import (
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"spillway/internal/lifecycle"
 )
 
 const (
@@ -49,10 +51,8 @@ func (p *Publisher) persist(ctx context.Context, n int) ([]string, error) {
 		if !curable(err) || try == attempts || ctx.Err() != nil || !p.budget.withdraw() {
 			return nil, err
 		}
-		select {
-		case <-ctx.Done():
+		if !lifecycle.Sleep(ctx, pause) {
 			return nil, err
-		case <-time.After(pause):
 		}
 		pause *= 2
 	}

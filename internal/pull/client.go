@@ -14,6 +14,7 @@ import (
 
 	"spillway/internal/adc"
 	"spillway/internal/config"
+	"spillway/internal/lifecycle"
 )
 
 // ErrNoCredentials is matched by NewSubscriber's error when there is nothing to authenticate with.
@@ -57,7 +58,7 @@ func CheckEmulator(ctx context.Context) error {
 			defer conn.Close()
 			return greet(bounded, conn, host)
 		}
-		sleep(bounded, 100*time.Millisecond)
+		lifecycle.Sleep(bounded, 100*time.Millisecond)
 		if bounded.Err() != nil {
 			return unreachable(host, err)
 		}
@@ -80,14 +81,4 @@ func greet(ctx context.Context, conn net.Conn, host string) error {
 		return foreign(host)
 	}
 	return nil
-}
-
-// sleep waits for d or until ctx is done.
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

@@ -11,6 +11,8 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"spillway/internal/lifecycle"
 )
 
 // The pauses before a stream is opened anew, doubled each time and jittered. After a passing failure the longest is
@@ -42,7 +44,7 @@ func (s *Subscriber) receive(ctx context.Context, l *line, in *inventory) {
 			longest = passingWait
 		}
 		wait = min(2*wait, longest)
-		sleep(ctx, pause)
+		lifecycle.Sleep(ctx, pause)
 		if err := l.renew(ctx, errors.Is(err, errPing)); err != nil {
 			s.log.Warn("connecting anew", zap.Error(err))
 		}

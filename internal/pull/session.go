@@ -13,6 +13,8 @@ import (
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+
+	"spillway/internal/lifecycle"
 )
 
 const (
@@ -146,7 +148,7 @@ func confirm(ctx context.Context, a api, items []*item, lease time.Duration) []*
 			break
 		}
 		if len(asked) > 0 {
-			sleep(bounded, pause/2+rand.N(pause/2)) //nolint:gosec // Jitter needs no secrecy.
+			lifecycle.Sleep(bounded, pause/2+rand.N(pause/2)) //nolint:gosec // Jitter needs no secrecy.
 		}
 	}
 	return behind(items, append(gone, asked...))
@@ -208,7 +210,7 @@ func (n *session) tend(ctx, life context.Context, end context.CancelCauseFunc) {
 // leave asks the server to end the stream, so that everything it has sent is received, and cancels it if it does not.
 func (n *session) leave(life context.Context, end context.CancelCauseFunc) {
 	_ = n.stream.CloseSend() // It reports an error only for a stream that has ended.
-	sleep(life, closing)
+	lifecycle.Sleep(life, closing)
 	end(nil)
 }
 

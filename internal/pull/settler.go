@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"spillway/internal/lifecycle"
 )
 
 const (
@@ -148,7 +150,7 @@ func (s *settler) send(ctx context.Context, op string, items []*item) {
 			}
 			begin, pause = time.Now(), firstPause
 		}
-		sleep(ctx, pause/2+rand.N(pause/2)) //nolint:gosec // Jitter needs no secrecy.
+		lifecycle.Sleep(ctx, pause/2+rand.N(pause/2)) //nolint:gosec // Jitter needs no secrecy.
 	}
 }
 

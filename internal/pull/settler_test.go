@@ -15,6 +15,8 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"spillway/internal/lifecycle"
 )
 
 func TestMain(m *testing.M) {
@@ -282,7 +284,7 @@ func TestARedeliveryBeforeTheAckIsSentNeedsNoSecondAck(t *testing.T) {
 func hang(d time.Duration) func(context.Context, string, int, []string) error {
 	return func(ctx context.Context, op string, _ int, _ []string) error {
 		if op == opAck {
-			sleep(ctx, d)
+			lifecycle.Sleep(ctx, d)
 		}
 		return ctx.Err()
 	}

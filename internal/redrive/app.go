@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"spillway/internal/config"
+	"spillway/internal/lifecycle"
 	"spillway/internal/load"
 	"spillway/internal/pull"
 	"spillway/internal/terminal"
@@ -204,21 +205,12 @@ func (a *App) publish(ctx context.Context, d *pull.Delivery) error {
 			return nil
 		case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted, codes.Aborted, codes.Internal, codes.Unknown:
 			if ctx.Err() == nil && time.Since(begin) < patience {
-				wait(ctx, pause)
+				lifecycle.Sleep(ctx, pause)
 				continue
 			}
 		default:
 		}
 		return load.Explain(err, a.names.topic, os.Getenv(load.EmulatorVariable))
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"spillway/internal/lifecycle"
 )
 
 // maxFaults bounds the list, which every point that is read is held against.
@@ -104,14 +106,8 @@ func activate(f Fault, now time.Time) activeFault {
 // admit lets a request through, late or never.
 func (fs *faultSet) admit(ctx context.Context, now time.Time) error {
 	delay, err := fs.verdict(now)
-	if delay > 0 {
-		timer := time.NewTimer(delay)
-		defer timer.Stop()
-		select {
-		case <-ctx.Done():
-			return status.FromContextError(ctx.Err()).Err()
-		case <-timer.C:
-		}
+	if delay > 0 && !lifecycle.Sleep(ctx, delay) {
+		return status.FromContextError(ctx.Err()).Err()
 	}
 	return err
 }

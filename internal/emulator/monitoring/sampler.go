@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"spillway/internal/lifecycle"
 )
 
 // Run samples the truth until the context is done, and then returns nil. Samples are taken at whole multiples of each metric's
@@ -31,12 +33,7 @@ func (s *Server) waitFor(ctx context.Context, due time.Time) bool {
 		if left <= 0 {
 			return true
 		}
-		timer := time.NewTimer(left)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-		case <-timer.C:
-		}
+		lifecycle.Sleep(ctx, left)
 	}
 	return false
 }

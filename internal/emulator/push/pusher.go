@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"spillway/internal/emulator/broker"
+	"spillway/internal/lifecycle"
 )
 
 // maxAnswer is how much of an answer's body is read so that its connection can be used again, in bytes.
@@ -80,18 +81,7 @@ func (p *pusher) note(r result) {
 
 // pause waits for the end of the back-off; false means that ctx was done before.
 func (p *pusher) pause(ctx context.Context) bool {
-	d := p.window.backoff()
-	if d == 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
+	return lifecycle.Sleep(ctx, p.window.backoff())
 }
 
 // deliver posts one message and settles it; true means acknowledged.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"spillway/internal/lifecycle"
 	"spillway/internal/terminal"
 )
 
@@ -116,14 +117,7 @@ func until(ctx context.Context, at time.Time) bool {
 	if pause <= 0 {
 		return !errors.Is(ctx.Err(), context.Canceled)
 	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
+	return lifecycle.Sleep(ctx, pause)
 }
 
 // take takes a slot. It is false if none was free until ctx ended.
